@@ -1,0 +1,1 @@
+packages/npu-cann/src/npu_cann/cmake

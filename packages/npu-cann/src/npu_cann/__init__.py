@@ -1,0 +1,10 @@
+"""The CANN C ABI as headers (``include/npu/cann``) and data (``data/aclnn``). Build-time only: nothing imports it at run time."""
+
+from pathlib import Path
+
+#: Folder to put on a compiler's include path: ``#include <npu/cann/acl.h>``.
+INCLUDE_DIR = Path(__file__).parent / "include"
+#: Folder of the CMake modules that the wheels of this project share.
+CMAKE_DIR = Path(__file__).parent / "cmake"
+
+__all__ = ["CMAKE_DIR", "INCLUDE_DIR"]

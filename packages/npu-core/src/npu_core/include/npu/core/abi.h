@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The C table through which the other wheels use npu-core.
+//
+// Policy. A plugin library neither links libnpu_core nor has an undefined symbol from it: it exports
+// `npu_plugin_init`, npu-core calls that once with this table, and every later call goes through a slot.
+//   1. `major` changes when a slot is removed or changes meaning; a plugin built for another major is refused.
+//   2. New slots are appended and raise `minor`; a plugin refuses a table with a smaller minor than it needs.
+//   3. `struct_size` and `slot_count` are checked by both sides before any slot is called.
+// The plugin's needs are also in its wheel's metadata, so that a mismatch is refused before anything is loaded;
+// the handshake is the second lock. Tensors cross as c10::TensorImpl, which is safe because a plugin is bound to
+// one minor release of torch. Nothing is thrown across a slot: a slot returns a status, and the message is read
+// with `last_error` on the same thread.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "npu/cann/nnopbase.h"
+
+#define NPU_CORE_ABI_MAJOR 1
+#define NPU_CORE_ABI_MINOR 0
+
+#if defined(__cplusplus)
+extern "C" {
+#endif
+
+// What a slot answers. The C++ sugar turns each into the torch exception named beside it.
+typedef enum npu_status {
+  NPU_OK = 0,
+  NPU_ERROR = 1,            // RuntimeError
+  NPU_OUT_OF_MEMORY = 2,    // torch.OutOfMemoryError
+  NPU_DEVICE_ERROR = 3,     // torch.AcceleratorError, with CANN's code
+  NPU_NOT_IMPLEMENTED = 4,  // NotImplementedError
+  NPU_VALUE_ERROR = 5,      // ValueError
+  NPU_INDEX_ERROR = 6,      // IndexError
+  NPU_TYPE_ERROR = 7,       // TypeError
+} npu_status;
+
+// One aclnn operator as its caller declares it: static storage, one an operator. `handle` belongs to npu-core,
+// which keeps there what it resolved and cached.
+typedef struct npu_operator {
+  const char* name;  // as CANN exports it, "aclnnAdd"
+  // Calls the first phase `entry` with each word of `args` cast to its parameter's type.
+  aclnnStatus (*prepare)(void* entry, const uint64_t* args, uint64_t* workspace_size, aclOpExecutor** executor);
+  const char* directions;  // one letter a parameter: 'i' in, 'o' out, 'b' both; its length is the parameter count
+  void* handle;
+} npu_operator;
+
+typedef enum npu_arg_kind {
+  NPU_ARG_NONE = 0,     // a null object: an optional tensor, array or scalar that is absent
+  NPU_ARG_TENSOR = 1,   // `object`: const c10::TensorImpl*
+  NPU_ARG_TENSORS = 2,  // `object`: const c10::TensorImpl* const*, `count` of them
+  NPU_ARG_SCALAR = 3,   // `object`: pointer to the value, of `dtype`
+  NPU_ARG_SCALARS = 4,  // `object`: const npu_arg*, `count` of them, each an NPU_ARG_SCALAR
+  NPU_ARG_INTS = 5,     // `object`: const int64_t*, `count` of them
+  NPU_ARG_BOOLS = 6,    // `object`: const bool*, `count` of them
+  NPU_ARG_FLOATS = 7,   // `object`: const float*, `count` of them
+  NPU_ARG_STRING = 8,   // `object`: const char*, zero-terminated, `count` bytes without the zero
+  NPU_ARG_WORD = 9,     // `word`: an integer, bool or dtype as int64_t, a float or double by its bits
+} npu_arg_kind;
+
+// One argument of a launch. Everything it points to is copied before the launch returns; a tensor's memory must
+// stay allocated on the stream's order, which the caching allocator grants to every torch tensor.
+typedef struct npu_arg {
+  uint32_t kind;   // npu_arg_kind
+  int32_t dtype;   // aclDataType of a scalar
+  uint64_t count;  // elements of a list, bytes of a string
+  union {
+    const void* object;
+    uint64_t word;
+  };
+} npu_arg;
+
+// A callback that runs on the launch thread with the stream's native handle, in the order of the stream's
+// launches. A status other than NPU_OK is raised at the next synchronising call, with `message` if it set one.
+typedef npu_status (*npu_task)(void* payload, aclrtStream stream, const char** message);
+
+typedef struct npu_core_table {
+  uint32_t struct_size;  // sizeof(npu_core_table) of the core
+  uint16_t major;
+  uint16_t minor;
+  uint32_t slot_count;  // number of function pointers below
+  uint32_t reserved;
+
+  // The message of the last slot of this thread that did not answer NPU_OK; `code` gets CANN's code or 0.
+  const char* (*last_error)(int32_t* code);
+
+  // Whether this CANN exports the operator (both phases) for this SoC. No error if not.
+  bool (*has_operator)(const char* name);
+  // A symbol of any loaded CANN library, or null: for ABIs that npu-core does not wrap, such as HCCL.
+  void* (*cann_symbol)(const char* library, const char* name);
+
+  // Enqueues `op` on the current stream of the current device. Copies its arguments and returns; CANN's own
+  // checks run later, on the launch thread.
+  npu_status (*launch)(npu_operator* op, const npu_arg* args, uint32_t count);
+  // Runs `op` and waits. Writes the shape that argument `shaped` got: `dims` holds 25 entries.
+  npu_status (*launch_shaped)(npu_operator* op, const npu_arg* args, uint32_t count, uint32_t shaped,
+                              int64_t* dims, uint64_t* ndim);
+  // Enqueues `task` on the current stream; `size` bytes of `payload` are copied. `name` is for messages.
+  npu_status (*enqueue)(const char* name, npu_task task, const void* payload, size_t size);
+
+  // Copies bytes between devices and host on the current stream; a device of -1 is the host. A copy that is not
+  // `non_blocking`, or touches pageable host memory, has happened when this returns.
+  npu_status (*copy)(void* dst, int8_t dst_device, const void* src, int8_t src_device, size_t nbytes,
+                     bool non_blocking);
+  // Sets bytes on the current stream.
+  npu_status (*fill)(void* dst, int32_t value, size_t nbytes);
+
+  // Waits for everything enqueued on the current device and raises what went wrong there.
+  npu_status (*synchronize)(void);
+
+  // CANN's name of the SoC, "Ascend910B2".
+  const char* (*soc_name)(void);
+  // Whether the current SoC computes in this aclDataType.
+  bool (*supports_dtype)(int32_t dtype);
+
+  // Counts one CPU fallback for `torch.npu.fallback_report()`; NPU_NOT_IMPLEMENTED under NPU_FALLBACK=error.
+  npu_status (*note_fallback)(const char* op, const char* reason, uint64_t nbytes, uint64_t nanoseconds);
+} npu_core_table;
+
+#define NPU_CORE_SLOT_COUNT \
+  ((sizeof(npu_core_table) - offsetof(npu_core_table, last_error)) / sizeof(void (*)(void)))
+
+// What a plugin library exports as `npu_plugin_init`. Answers null, or why it refuses the table.
+typedef const char* (*npu_plugin_init_t)(const npu_core_table* table);
+
+#if defined(__cplusplus)
+}  // extern "C"
+#endif
