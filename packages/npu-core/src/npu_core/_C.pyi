@@ -1,0 +1,183 @@
+"""The bindings of libnpu_core: the whole contract between npu-core's C++ and its Python.
+
+Conventions. A device is an `int` index; -1 means the current one where the docstring of a function says so.
+Importing this module loads torch's and our
+libraries but no CANN; the first function that needs CANN loads it. Functions marked [query] never initialise a device
+and never poison fork. Sizes are bytes. Streams cross as torch's triple `(stream_id, device_index, device_type)`, from
+which Python makes a `torch.Stream` or a class derived from it.
+"""
+
+from collections.abc import Callable
+from typing import Any, final
+
+from torch import Generator
+
+Triple = tuple[int, int, int]
+
+# --- the runtime -----------------------------------------------------------------------------------------------------
+
+def set_runtime(library_dir: str | None, reason: str, simulated: bool = ...) -> None:
+    """Where CANN's libraries are, or None and why there are none, with the remedy. Called once, before anything below;
+    RuntimeError after CANN was loaded. `library_dir` "" means: by the loader's own search path."""
+
+def runtime_reason() -> str | None:
+    """[query] None if CANN is loaded and usable, else the sentence that says what is missing and what to run."""
+
+def runtime_version() -> str | None:
+    """[query] CANN's version as it reports it, or None without a runtime."""
+
+def init() -> None:
+    """Initialises CANN for this process. Idempotent. RuntimeError with `runtime_reason()` without a runtime, and in a
+    child forked after initialisation."""
+
+def is_initialized() -> bool:
+    """[query] Whether `init` succeeded in this process (False in a forked child)."""
+
+def is_in_bad_fork() -> bool:
+    """[query] Whether this process was forked from one that had initialised CANN."""
+
+def shutdown() -> None:
+    """The one ordered shutdown: flushes the launch queues, synchronises ignoring errors. Afterwards no call reaches
+    CANN, and freeing tensors is a silent no-op. Idempotent."""
+
+def core_table() -> int:
+    """Address of the `npu_core_table` that plugin libraries get. [query]"""
+
+# --- devices ---------------------------------------------------------------------------------------------------------
+
+def device_count() -> int:
+    """[query] 0 without a usable runtime. Never raises."""
+
+def current_device() -> int:
+    """The current device of this thread; initialises."""
+
+def set_device(device: int) -> None:
+    """torch.AcceleratorError with have and need if `device` does not exist. A negative device is a no-op."""
+
+def exchange_device(device: int) -> int:
+    """Makes `device` current and returns the one that was, or -1 and does nothing if `device` is negative."""
+
+def maybe_exchange_device(device: int) -> int:
+    """As `exchange_device`, but does not initialise a device that was never used."""
+
+def has_primary_context(device: int) -> bool:
+    """[query] Whether `device` was used by this process."""
+
+def synchronize(device: int = ...) -> None:
+    """Waits for all work of `device` (-1: current) and raises the first error that happened there."""
+
+def can_device_access_peer(device: int, peer: int) -> bool: ...
+@final
+class DeviceProperties:
+    """What `torch.npu.get_device_properties` returns. [query]"""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def major(self) -> int: ...
+    @property
+    def minor(self) -> int: ...
+    @property
+    def total_memory(self) -> int: ...
+    @property
+    def cube_core_num(self) -> int:
+        """Cube (matrix) cores, 0 if this CANN does not tell."""
+
+    @property
+    def vector_core_num(self) -> int: ...
+    @property
+    def multi_processor_count(self) -> int:
+        """AI cores, as CANN counts them: the cube cores."""
+
+    @property
+    def L2_cache_size(self) -> int: ...
+
+def device_properties(device: int) -> DeviceProperties: ...
+def soc_name() -> str:
+    """[query] CANN's name of the SoC, "Ascend910B2"; "" without a runtime."""
+
+def supports_dtype(dtype: int) -> bool:
+    """[query] Whether the SoC computes in this aclDataType."""
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+# torch.npu.Stream derives from torch.Stream and torch.npu.Event from torch.Event: both work through our device guard.
+
+def current_stream(device: int = ...) -> Triple: ...
+def default_stream(device: int = ...) -> Triple: ...
+def set_stream(stream_id: int, device_index: int, device_type: int) -> None:
+    """Makes the stream current on its device, and the device current."""
+
+def stream_priority(stream_id: int, device_index: int, device_type: int) -> int: ...
+def stream_priority_range() -> tuple[int, int]:
+    """(least, greatest), as torch.cuda.Stream.priority_range: (0, -1)."""
+
+def external_stream(pointer: int, device_index: int) -> Triple:
+    """The stream that stands for a foreign aclrtStream, which must outlive its use."""
+
+# --- device memory ---------------------------------------------------------------------------------------------------
+
+def memory_stats(device: int) -> dict[str, Any]:
+    """Nested, as torch._C._cuda_memoryStats: {"allocated_bytes": {"all": {"current", "peak", "allocated", "freed"},
+    "small_pool": ..., "large_pool": ...}, ..., "num_alloc_retries": int, "num_ooms": int, ...}. [query]: an untouched
+    device has zeros."""
+
+def reset_peak_memory_stats(device: int) -> None: ...
+def reset_accumulated_memory_stats(device: int) -> None: ...
+def empty_cache() -> None:
+    """Returns every cached segment that no tensor uses to the device. No-op before the first allocation."""
+
+def mem_get_info(device: int) -> tuple[int, int]:
+    """(free, total) of the device. [query] in effect: does not initialise this process's context on a device that it
+    has not used, if CANN can tell without."""
+
+def memory_snapshot(device: int = ...) -> list[dict[str, Any]]:
+    """Segments of all devices (-1) or one, in the format of `torch.cuda.memory_snapshot()`."""
+
+def set_memory_fraction(fraction: float, device: int) -> None:
+    """Caps this process at `fraction` (0 to 1) of the device's total memory. ValueError outside."""
+
+def get_memory_fraction(device: int) -> float: ...
+def caching_allocator_alloc(size: int, stream: Triple) -> int:
+    """Address of `size` bytes in the pool of `stream`, on its device. The caller frees it by address."""
+
+def caching_allocator_delete(pointer: int) -> None:
+    """ValueError for an address that is no live allocation."""
+
+def allocator_settings() -> str:
+    """What is in force, as `key:value,...`."""
+
+def set_allocator_settings(settings: str) -> None:
+    """Same syntax as PYTORCH_NPU_ALLOC_CONF. ValueError names an unknown key or a bad value."""
+
+# --- pinned host memory ----------------------------------------------------------------------------------------------
+
+def host_memory_stats() -> dict[str, Any]: ...
+def host_empty_cache() -> None: ...
+def is_pinned(pointer: int) -> bool:
+    """[query] Whether the address lies in a pinned block of ours."""
+
+# --- random numbers --------------------------------------------------------------------------------------------------
+
+def default_generators() -> tuple[Generator, ...]:
+    """One a device; () without a runtime. [query]. State: 16 bytes, seed then offset, as CUDA's."""
+
+# --- launches --------------------------------------------------------------------------------------------------------
+
+def flush(device: int = ...) -> None:
+    """Waits until everything enqueued for `device` (-1: all) was handed to CANN. Raises nothing."""
+
+def set_location_hook(hook: Callable[[], str | None] | None) -> None:
+    """What an asynchronous error names as the place of the launch ("file.py:12"); None: our own frame walk."""
+
+# --- fallbacks to the CPU --------------------------------------------------------------------------------------------
+
+def note_fallback(op: str, reason: str, nbytes: int = ..., nanoseconds: int = ...) -> None:
+    """Counts one. NotImplementedError under NPU_FALLBACK=error."""
+
+def fallback_report() -> list[tuple[str, str, int, int, int]]:
+    """(operator, reason, calls, bytes, nanoseconds), the most called first."""
+
+def reset_fallback_report() -> None: ...
+def set_ops_installed(installed: bool) -> None:
+    """Whether npu-ops was activated: decides between "pip install npu-ops" and "has no kernel" in the error of an
+    operator without one."""
