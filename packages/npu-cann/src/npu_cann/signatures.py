@@ -95,13 +95,15 @@ def parse_params(op: str, text: str) -> tuple[Param, ...]:
     return tuple(out)
 
 
-def _operator(name: str, entry: dict[str, object]) -> Operator:
+def _operator(name: str, entry: object) -> Operator:
+    if not isinstance(entry, dict) or "params" not in entry:
+        raise SignatureError(f"{name}: an entry is a mapping with at least 'params', this one is {entry!r}")
     known = {"params", "dtypes", "products", "inplace", "data_dependent_shape", "source"}
     if unknown := set(entry) - known:
         raise SignatureError(f"{name}: unknown fields {sorted(unknown)}; known: {sorted(known)}")
     params = parse_params(name, str(entry["params"]))
     dtypes: dict[str, tuple[str, ...]] = {}
-    for group, accepted in (entry.get("dtypes") or {}).items():  # type: ignore[attr-defined]
+    for group, accepted in (entry.get("dtypes") or {}).items():
         for p in group.split():
             dtypes[p] = tuple(f"ACL_{_ACL_NAMES.get(d, d)}" for d in accepted.split())
     return Operator(
@@ -129,7 +131,8 @@ class _UniqueLoader(yaml.CSafeLoader):
 
 def load_yaml(path: Path) -> dict[str, object]:
     """A YAML mapping with duplicate keys refused; the operator tables of the other wheels use it too."""
-    return yaml.load(path.read_text(), Loader=_UniqueLoader) or {}
+    with path.open(encoding="utf-8") as stream:  # a stream, so that an error names the file
+        return yaml.load(stream, Loader=_UniqueLoader) or {}
 
 
 def _files() -> Iterator[Path]:
@@ -144,5 +147,5 @@ def load() -> dict[str, Operator]:
         for name, entry in load_yaml(path).items():
             if name in ops:
                 raise SignatureError(f"{path.name}: {name} is listed in another file too")
-            ops[name] = _operator(name, entry)  # type: ignore[arg-type]
+            ops[name] = _operator(name, entry)
     return ops

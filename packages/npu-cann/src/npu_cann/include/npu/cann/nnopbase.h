@@ -2,6 +2,8 @@
 // CANN operator base ABI (libnnopbase): tensor and scalar objects, executors and their caches.
 #pragma once
 
+#include <stdbool.h>
+
 #include "npu/cann/acl.h"
 
 #if defined(__cplusplus)
