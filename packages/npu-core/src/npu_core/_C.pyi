@@ -20,6 +20,11 @@ def set_runtime(library_dir: str | None, reason: str, simulated: bool = ...) -> 
     """Where CANN's libraries are, or None and why there are none, with the remedy. Called once, before anything below;
     RuntimeError after CANN was loaded. `library_dir` "" means: by the loader's own search path."""
 
+def set_runtime_selector(selector: Callable[[], None]) -> None:
+    """What C++ calls, once, if it needs the runtime before Python chose one (`device_count()` of the autograd engine,
+    `torch.accelerator`): it calls `set_runtime` and never raises. C++ takes the GIL first and holds no lock of its own
+    meanwhile, or two threads deadlock; a second call while one runs is harmless."""
+
 def runtime_reason() -> str | None:
     """[query] None if CANN is loaded and usable, else the sentence that says what is missing and what to run."""
 
@@ -67,6 +72,9 @@ def synchronize(device: int = ...) -> None:
     """Waits for all work of `device` (-1: current) and raises the first error that happened there."""
 
 def can_device_access_peer(device: int, peer: int) -> bool: ...
+def utilization(device: int) -> int:
+    """AI Core utilisation in percent. NotImplementedError if this CANN does not tell."""
+
 @final
 class DeviceProperties:
     """What `torch.npu.get_device_properties` returns. [query]"""
@@ -110,6 +118,9 @@ def set_stream(stream_id: int, device_index: int, device_type: int) -> None:
 def stream_priority(stream_id: int, device_index: int, device_type: int) -> int: ...
 def stream_priority_range() -> tuple[int, int]:
     """(least, greatest), as torch.cuda.Stream.priority_range: (0, -1)."""
+
+def stream_handle(stream_id: int, device_index: int, device_type: int) -> int:
+    """The native aclrtStream as an address, after everything enqueued on it was handed to CANN."""
 
 def external_stream(pointer: int, device_index: int) -> Triple:
     """The stream that stands for a foreign aclrtStream, which must outlive its use."""
