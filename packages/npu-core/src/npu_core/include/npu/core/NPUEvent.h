@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Events: markers in a stream that others wait for and that measure time.
+//
+// record() and block() take their place in the launch queue like every other work. An event waited for on another
+// device, whose record has not left its own queue, holds that other queue back until it has. An NPUEvent belongs to one
+// owner (movable, not copyable); queued work keeps the underlying aclrtEvent alive by itself. It may be used from
+// several threads if its owner orders record() against everything else.
+#pragma once
+
+#include <cstdint>
+
+#include "npu/core/NPUStream.h"
+
+namespace npu {
+
+namespace detail {
+struct EventState;
+}
+
+class NPU_API NPUEvent {
+ public:
+  explicit NPUEvent(bool enable_timing = false) noexcept : timing_(enable_timing) {}
+  ~NPUEvent();
+  NPUEvent(const NPUEvent&) = delete;  // the aclrtEvent has one owner
+  NPUEvent& operator=(const NPUEvent&) = delete;
+  NPUEvent(NPUEvent&& other) noexcept;
+  NPUEvent& operator=(NPUEvent&& other) noexcept;
+
+  bool is_created() const noexcept { return state_ != nullptr; }
+  bool timing() const noexcept { return timing_; }
+  // The device of the first record; -1 before.
+  DeviceIndex device_index() const noexcept;
+  // CANN's event, created if needed on the current device; for interoperation only.
+  aclrtEvent event();
+
+  // True if never recorded, or if the last record has left the queue and completed on the device.
+  bool query() const;
+  // Raises RuntimeError if the stream is on another device than an earlier record's.
+  void record(const NPUStream& stream);
+  void record() { record(getCurrentNPUStream()); }
+  void record_once(const NPUStream& stream) {
+    if (!is_created()) record(stream);
+  }
+  // Work enqueued on `stream` from now on waits for the last record. No-op if never recorded.
+  void block(const NPUStream& stream) const;
+  // Waits on the host for the last record, then raises the device's first error. No-op if never recorded.
+  void synchronize() const;
+  // Milliseconds from this to `end`. Both must have been made with timing and have completed.
+  double elapsed_time(const NPUEvent& end) const;
+
+  // For c10's guard interface, which carries an event as a void*.
+  void* release() noexcept;
+  static NPUEvent adopt(void* released) noexcept;
+
+ private:
+  detail::EventState* state_ = nullptr;
+  bool timing_ = false;
+};
+
+}  // namespace npu
