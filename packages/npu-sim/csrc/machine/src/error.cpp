@@ -1,0 +1,51 @@
+#include "npu_sim/error.h"
+
+#include <utility>
+
+namespace npu_sim {
+namespace {
+
+struct ErrorState {
+  std::string message;
+  int last = 0;
+};
+
+// Created on a thread's first error and freed with the thread; an error reported by a later destructor makes a new one.
+ErrorState& state() {
+  thread_local ErrorState* s = nullptr;
+  thread_local struct Owner {
+    ~Owner() { delete std::exchange(s, nullptr); }
+  } owner;
+  (void)owner;
+  if (!s) s = new ErrorState;
+  return *s;
+}
+
+}  // namespace
+
+const char* error_name(int code) {
+  struct Name {
+    int code;
+    const char* name;
+  };
+#define NPU_SIM_NAME(name, value) {value, #name},
+  static constexpr Name kNames[] = {NPU_CANN_ERRORS(NPU_SIM_NAME)};
+#undef NPU_SIM_NAME
+  for (const Name& n : kNames)
+    if (n.code == code) return n.name;
+  return "unknown error";
+}
+
+void set_error_message(std::string message) { state().message = std::move(message); }
+
+int fail(int code, std::string message) {
+  state().message = std::move(message);
+  state().last = code;
+  return code;
+}
+
+std::string take_error_message() { return std::exchange(state().message, {}); }
+
+int last_error(bool clear) { return clear ? std::exchange(state().last, 0) : state().last; }
+
+}  // namespace npu_sim

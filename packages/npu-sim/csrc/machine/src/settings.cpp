@@ -1,0 +1,114 @@
+#include "npu_sim/settings.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <string_view>
+
+#include "npu_sim/soc.h"
+
+namespace npu_sim {
+namespace {
+
+std::optional<std::string> variable(const char* name) {
+  const char* v = std::getenv(name);
+  return v && *v ? std::optional<std::string>(v) : std::nullopt;
+}
+
+std::optional<uint64_t> whole_number(std::string_view text) {
+  uint64_t v = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return v;
+}
+
+// "512M": a number with an optional K, M, G or T, powers of 1024.
+std::optional<uint64_t> bytes(std::string_view text) {
+  constexpr std::string_view kSuffixes = "KMGT";
+  int shift = 0;
+  if (!text.empty())
+    if (size_t i = kSuffixes.find(text.back()); i != std::string_view::npos) {
+      shift = 10 * static_cast<int>(i + 1);
+      text.remove_suffix(1);
+    }
+  auto v = whole_number(text);
+  if (!v || *v > (UINT64_MAX >> shift)) return std::nullopt;
+  return *v << shift;
+}
+
+int cpus() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+// CANN reads device numbers up to the first one that is malformed, unknown or repeated, and ignores the rest.
+std::vector<int> visible(int devices) {
+  std::vector<int> ids;
+  const char* list = std::getenv("ASCEND_RT_VISIBLE_DEVICES");
+  if (!list) {
+    for (int i = 0; i < devices; ++i) ids.push_back(i);
+    return ids;
+  }
+  std::string_view rest = list;
+  while (!rest.empty()) {
+    size_t comma = rest.find(',');
+    std::string_view item = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    auto id = whole_number(item);
+    if (!id || *id >= static_cast<uint64_t>(devices)) break;
+    if (std::find(ids.begin(), ids.end(), static_cast<int>(*id)) != ids.end()) break;
+    ids.push_back(static_cast<int>(*id));
+  }
+  return ids;
+}
+
+class Reader {
+ public:
+  template <class T, class Parse>
+  void read(const char* name, T& value, Parse parse, uint64_t low, uint64_t high, const char* expected) {
+    auto text = variable(name);
+    if (!text) return;
+    auto v = parse(*text);
+    if (v && *v >= low && *v <= high) {
+      value = static_cast<T>(*v);
+    } else if (error.empty()) {
+      error = std::string(name) + " must be " + expected + ", found '" + *text + "'";
+    }
+  }
+  std::string error;
+};
+
+Settings read_settings() {
+  Settings s;
+  Reader in;
+  s.threads = cpus();
+  in.read("NPU_SIM", s.devices, whole_number, 0, 64, "a number of devices from 0 to 64");
+  in.read("NPU_SIM_THREADS", s.threads, whole_number, 1, 1024, "a number of threads from 1 to 1024");
+  in.read("NPU_SIM_SLOTS", s.slots, whole_number, 1, 1024, "a number of kernels from 1 to 1024");
+  in.read("NPU_SIM_WARM", s.warm_bytes, bytes, 0, UINT64_MAX, "a number of bytes such as 512M");
+  if (auto name = variable("NPU_SIM_SOC")) s.soc = *name;
+  const SocProfile* soc = find_soc(s.soc);
+  if (!soc && in.error.empty())
+    in.error = "NPU_SIM_SOC must name a SoC that npu-sim knows, such as Ascend910B2, found '" + s.soc + "'";
+  if (soc && soc->hbm_bytes > 0) s.hbm_bytes = static_cast<uint64_t>(soc->hbm_bytes);
+  in.read("NPU_SIM_HBM", s.hbm_bytes, bytes, 1 << 24, 1ULL << 42, "a number of bytes from 16M to 4T, such as 8G");
+  if (soc && s.hbm_bytes == 0 && in.error.empty())
+    in.error = "no public source states the memory of " + s.soc + ": set NPU_SIM_HBM, for example NPU_SIM_HBM=32G";
+  s.visible_devices = visible(s.devices);
+  s.error = std::move(in.error);
+  return s;
+}
+
+}  // namespace
+
+const Settings& settings() {
+  static const Settings* s = new Settings(read_settings());
+  return *s;
+}
+
+}  // namespace npu_sim

@@ -1,0 +1,18 @@
+"""The environment variables of npu-sim. They are read once, by libnpusim, when a process first uses the simulator."""
+
+#: Number of simulated devices, 0 to 64. 0 switches the simulator off. Default 2.
+NPU_SIM = "NPU_SIM"
+#: The SoC to play, a name of ``soc.yaml`` such as ``Ascend910B2`` (the default) or ``Ascend310P3``.
+NPU_SIM_SOC = "NPU_SIM_SOC"
+#: Memory of one device in bytes, or with a suffix K, M, G (powers of 1024). Default: what the SoC has.
+#: It is address space; pages cost host memory when a kernel first touches them.
+NPU_SIM_HBM = "NPU_SIM_HBM"
+#: CPU threads that one kernel may use. Default: the CPUs this process may run on.
+NPU_SIM_THREADS = "NPU_SIM_THREADS"
+#: Kernels that run at once on one device, from different streams. Default 1.
+NPU_SIM_SLOTS = "NPU_SIM_SLOTS"
+#: Freed device memory that stays resident, so that the next allocation need not touch it anew. Bytes or with a
+#: suffix. Default 1G a device.
+NPU_SIM_WARM = "NPU_SIM_WARM"
+#: CANN's own variable: comma-separated device numbers that the process sees, in its order.
+ASCEND_RT_VISIBLE_DEVICES = "ASCEND_RT_VISIBLE_DEVICES"
