@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from npu_cann import CMAKE_DIR, INCLUDE_DIR
 
 HEADERS = sorted(p.relative_to(INCLUDE_DIR).as_posix() for p in INCLUDE_DIR.rglob("*.h"))
@@ -70,7 +71,9 @@ def test_sizes_that_the_wire_depends_on() -> None:
 def test_a_function_is_declared_once() -> None:
     seen: dict[str, str] = {}
     for header in HEADERS:
-        for name in re.findall(r"^\w[\w \*]*?\b((?:acl|Acl|Hccl|Hcom|mspti|PTA)\w*)\(", (INCLUDE_DIR / header).read_text(), re.M):
+        for name in re.findall(
+            r"^\w[\w \*]*?\b((?:acl|Acl|Hccl|Hcom|mspti|PTA)\w*)\(", (INCLUDE_DIR / header).read_text(), re.M
+        ):
             assert name not in seen, f"{name} is declared in {seen.get(name)} and {header}"
             seen[name] = header
     assert {"aclrtMalloc", "aclCreateTensor", "HcclAllReduce", "msptiSubscribe"} <= set(seen)
@@ -83,7 +86,7 @@ def test_cmake_finds_the_package(tmp_path: Path) -> None:
         "find_package(npu_cann REQUIRED)\nadd_library(use OBJECT use.cpp)\n"
         "target_link_libraries(use PRIVATE npu::cann npu::flags)\n"
     )
-    (tmp_path / "use.cpp").write_text('#include <npu/cann/acl.h>\naclError f() { return ACL_SUCCESS; }\n')
+    (tmp_path / "use.cpp").write_text("#include <npu/cann/acl.h>\naclError f() { return ACL_SUCCESS; }\n")
     for step in (["-S", ".", "-B", "build", f"-Dnpu_cann_DIR={CMAKE_DIR}"], ["--build", "build"]):
         done = subprocess.run(["cmake", *step], cwd=tmp_path, text=True, capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from npu_cann import signatures
 from npu_cann.signatures import SignatureError, load, load_yaml, parse_params
 

@@ -1,4 +1,4 @@
-"""The CANN C ABI as headers (``include/npu/cann``) and data (``data/aclnn``). Build-time only: nothing imports it at run time."""
+"""The CANN C ABI as headers (``include/npu/cann``) and data (``data/aclnn``). Build-time only: no wheel needs it later."""
 
 from pathlib import Path
 
