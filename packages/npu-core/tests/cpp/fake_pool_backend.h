@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A device of a given capacity for tests of DevicePool: streams advance only when told to.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <stdexcept>
+
+#include "device_pool.h"
+
+namespace npu::testing {
+
+inline constexpr size_t KiB = 1024;
+inline constexpr size_t MiB = 1024 * KiB;
+
+inline c10::Stream stream(c10::StreamId id, c10::DeviceIndex device = 0) {
+  return c10::Stream(c10::Stream::UNSAFE, c10::Device(c10::DeviceType::PrivateUse1, device), id);
+}
+
+class FakeBackend final : public PoolBackend {
+ public:
+  explicit FakeBackend(size_t capacity) : capacity_(capacity) {}
+
+  void* allocate(size_t nbytes) override {
+    ++allocations;
+    if (used_ + nbytes > capacity_) return nullptr;
+    used_ += nbytes;
+    char* ptr = next_;
+    next_ += nbytes + 4096;
+    live_[ptr] = nbytes;
+    return ptr;
+  }
+  void free(void* ptr) noexcept override {
+    auto it = live_.find(static_cast<char*>(ptr));
+    EXPECT_NE(it, live_.end()) << "freed what was not allocated";
+    used_ -= it->second;
+    live_.erase(it);
+  }
+  void quiesce() override {
+    ++quiesces;
+    if (during_quiesce) during_quiesce();
+    if (fail_quiesce) throw std::runtime_error("the device failed");
+    for (auto& [s, position] : issued_) passed_[s] = position;
+  }
+  void* record(const c10::Stream& s) override {
+    if (fail_record) throw std::runtime_error("cannot record");
+    ++live_events;
+    return new Event{s, ++issued_[s]};
+  }
+  bool passed(void* event) override {
+    auto* e = static_cast<Event*>(event);
+    return passed_[e->stream] >= e->position;
+  }
+  void release(void* event) noexcept override {
+    --live_events;
+    delete static_cast<Event*>(event);
+  }
+  std::pair<size_t, size_t> memory_info() override { return {capacity_ - used_, capacity_}; }
+
+  // Everything recorded on `s` so far has happened.
+  void advance(const c10::Stream& s) { passed_[s] = issued_[s]; }
+  size_t used() const { return used_; }
+
+  int allocations = 0;
+  int quiesces = 0;
+  int live_events = 0;
+  bool fail_record = false;
+  bool fail_quiesce = false;
+  std::function<void()> during_quiesce;
+
+ private:
+  struct Event {
+    c10::Stream stream;
+    uint64_t position;
+  };
+  struct ById {
+    bool operator()(const c10::Stream& a, const c10::Stream& b) const {
+      return std::pair(a.device_index(), a.id()) < std::pair(b.device_index(), b.id());
+    }
+  };
+  size_t capacity_;
+  size_t used_ = 0;
+  char* next_ = reinterpret_cast<char*>(uintptr_t{1} << 40);
+  std::map<char*, size_t> live_;
+  std::map<c10::Stream, uint64_t, ById> issued_;
+  std::map<c10::Stream, uint64_t, ById> passed_;
+};
+
+class DevicePoolTest : public ::testing::Test {
+ protected:
+  // Pools are leaked by contract, in tests too.
+  FakeBackend& backend = *new FakeBackend(128 * MiB);
+  DevicePool& pool = *new DevicePool(0, backend);
+
+  static const c10::CachingAllocator::Stat& all(const c10::CachingAllocator::StatArray& stat) { return stat[0]; }
+  int64_t reserved() { return all(pool.stats().reserved_bytes).current; }
+};
+
+}  // namespace npu::testing
