@@ -1,4 +1,4 @@
-"""The CANN C ABI as headers (``include/npu/cann``) and data (``data/aclnn``). Build-time only: no wheel needs it later."""
+"""The C ABI of CANN as headers (``include/npu/cann``) and data (``data/aclnn``), for building wheels only."""
 
 from pathlib import Path
 
