@@ -1,0 +1,103 @@
+"""What `import torch` runs: registers the device and loads the plugins, or remembers why not.
+
+Never raises, prints, or touches a device; a failure costs nothing but the device. Warnings go through `warnings`, one
+sentence each, and only for what the user must mend; the absence of a runtime is not such a thing.
+"""
+
+import atexit
+import glob
+import os
+import sys
+import threading
+import warnings
+from typing import TYPE_CHECKING
+
+from npu_core import env, plugins, wheels
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+#: "no" before `run`, "running" inside it, "yes" if torch.npu is ours, "yielded" if it is left to another, "broken" if
+#: the library could not be loaded: torch.npu then exists and raises `reason`.
+state = "no"
+#: Why it yielded or is broken, with the remedy.
+reason: str | None = None
+
+_lock = threading.RLock()
+
+
+def run() -> None:
+    """Registers once a process. A call from inside itself, or after it ended, does nothing."""
+    global state, reason
+    with _lock:
+        if state != "no" or _is_importing("npu_core.npu"):  # npu_core.npu calls again at its end
+            return
+        state = "running"
+        try:
+            state, reason = _register()
+        except Exception as error:
+            state, reason = "broken", f"npu-core failed to register ({type(error).__name__}: {error}): npu doctor"
+            _warn(reason)
+
+
+def _is_importing(name: str) -> bool:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
+
+
+def _register() -> tuple[str, str | None]:
+    official = wheels.official_torch_npu()
+    if official is not None:
+        why = (
+            f"npu-core yields to torch-npu {official}, which is installed too: pip uninstall torch-npu to use npu-core"
+        )
+        _warn(why)
+        return "yielded", why
+
+    import torch
+
+    other = _other_accelerator(torch)
+    if other is not None and not env.runtime_is_explicit():
+        return "yielded", f"this torch has its own {other} device: set {env.NPU_RUNTIME}=auto to register npu beside it"
+
+    from torch.utils import backend_registration
+
+    from npu_core import _binding
+
+    backend_registration.rename_privateuse1_backend("npu")
+    failure = _binding.load(torch.__version__)
+    from npu_core import npu
+
+    torch._register_device_module("npu", npu)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("npu_core.npu."):  # `import torch.npu.memory` must find this module, not load a second one
+            sys.modules["torch.npu." + name.removeprefix("npu_core.npu.")] = module
+    backend_registration.generate_methods_for_privateuse1_backend(for_storage=True)
+    if failure is not None:
+        return "broken", failure
+
+    _binding.C.set_runtime_selector(_binding.choose_runtime)
+    atexit.register(_binding.C.shutdown)  # the one ordered shutdown: no call reaches CANN afterwards
+    for plugin in plugins.load(_binding.C.core_table):
+        _warn(f"npu plugin '{plugin.name}' is not loaded: {plugin.reason}")
+    _binding.C.set_ops_installed(any(p.name == "ops" and p.state == "loaded" for p in plugins.plugins()))
+    return "yes", None
+
+
+def _other_accelerator(torch: "ModuleType") -> str | None:
+    """CUDA or XPU if this torch was built for it and a device is there. Looks at device nodes only: asking the driver
+    would initialise it."""
+    if torch.version.cuda or torch.version.hip:
+        nodes = glob.glob("/dev/nvidia[0-9]*") or [n for n in ("/dev/dxg", "/dev/kfd") if os.path.exists(n)]
+        if nodes and not env.cuda_is_hidden():
+            return "CUDA"
+    if getattr(torch.version, "xpu", None) and glob.glob("/dev/dri/renderD*"):
+        return "XPU"
+    return None
+
+
+def _warn(sentence: str) -> None:
+    try:
+        warnings.warn(sentence, stacklevel=2)
+    except Warning:  # under -W error a warning is an exception, and `import torch` must not fail because of us
+        print(sentence, file=sys.stderr)

@@ -1,0 +1,129 @@
+"""Devices: counting, choosing, describing, waiting."""
+
+from types import TracebackType
+from typing import Any, Literal
+
+import torch
+
+from npu_core import _binding, runtimes
+from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index
+
+
+def device_count() -> int:
+    """Number of devices, 0 without a usable runtime. Never raises, never initialises, does not poison fork."""
+    _binding.choose_runtime()
+    return int(_binding.C.device_count())
+
+
+def is_available() -> bool:
+    """Whether there is a device. Never raises, never initialises, does not poison fork."""
+    return device_count() > 0
+
+
+def init() -> None:
+    """Initialises the device now instead of on first use. RuntimeError if there is none, with the remedy."""
+    _lazy_init()
+
+
+def is_initialized() -> bool:
+    """Whether this process has initialised the device. False in a forked child."""
+    return bool(_binding.C.is_initialized())
+
+
+def _is_in_bad_fork() -> bool:
+    return bool(_binding.C.is_in_bad_fork())
+
+
+def current_device() -> int:
+    """Index of this thread's current device."""
+    _lazy_init()
+    return int(_binding.C.current_device())
+
+
+def set_device(device: Device) -> None:
+    """Makes `device` current for this thread; a negative index does nothing. `torch.npu.device` is usually better."""
+    index = _get_device_index(device, optional=True)
+    if index >= 0:
+        _lazy_init()
+        _binding.C.set_device(index)
+
+
+def _exchange_device(device: int) -> int:
+    if device < 0:
+        return -1
+    _lazy_init()
+    return int(_binding.C.exchange_device(device))
+
+
+def _maybe_exchange_device(device: int) -> int:
+    if device < 0:
+        return -1
+    _lazy_init()
+    return int(_binding.C.maybe_exchange_device(device))
+
+
+def synchronize(device: Device = None) -> None:
+    """Waits for all work on `device` (default: current), and raises the first error that happened there."""
+    index = _get_device_index(device, optional=True)
+    _lazy_init()
+    _binding.C.synchronize(index)
+
+
+class device:
+    """Context manager that makes a device current. A negative index or None does nothing."""
+
+    def __init__(self, device: Any) -> None:
+        self.idx = -1 if device is None else _get_device_index(device, optional=True)
+        self.prev_idx = -1
+
+    def __enter__(self) -> None:
+        self.prev_idx = _exchange_device(self.idx)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        self.idx = _maybe_exchange_device(self.prev_idx)
+        return False
+
+
+class device_of(device):
+    """Context manager that makes the device of a tensor or storage current; does nothing for one on another device."""
+
+    def __init__(self, obj: "torch.Tensor | torch.UntypedStorage") -> None:
+        super().__init__(obj.get_device() if obj.device.type == "npu" else -1)
+
+
+def get_device_properties(device: Device = None) -> Any:
+    """Name, memory and core counts of `device`. RuntimeError without a runtime, with the remedy."""
+    _binding.choose_runtime()
+    return _binding.C.device_properties(_query_index(device))
+
+
+def get_device_name(device: Device = None) -> str:
+    """CANN's name of `device`, "Ascend910B2"; a simulated one says so after it."""
+    name = str(get_device_properties(device).name)
+    return f"{name} (simulated)" if runtimes.select().simulated and "simulated" not in name else name
+
+
+def get_device_capability(device: Device = None) -> tuple[int, int]:
+    """(major, minor) of `device`, as its properties have them."""
+    properties = get_device_properties(device)
+    return int(properties.major), int(properties.minor)
+
+
+def can_device_access_peer(device: Device, peer_device: Device) -> bool:
+    """Whether `device` can read the memory of `peer_device`."""
+    _lazy_init()
+    return bool(_binding.C.can_device_access_peer(_get_device_index(device), _get_device_index(peer_device)))
+
+
+def utilization(device: Device = None) -> int:
+    """Percent of the last sample period in which AI Cores of `device` were busy."""
+    _binding.choose_runtime()
+    return int(_binding.C.utilization(_query_index(device)))
+
+
+def is_bf16_supported(including_emulation: bool = False) -> bool:
+    """Whether the SoC computes in bfloat16. It emulates none, so `including_emulation` changes nothing."""
+    _binding.choose_runtime()
+    return device_count() > 0 and bool(_binding.C.supports_dtype(27))  # ACL_BF16

@@ -1,0 +1,195 @@
+"""The caching allocators of device and pinned memory: sizes, statistics, limits. All sizes are bytes."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from npu_core import _binding
+from npu_core.npu import summary
+from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index, not_there
+from npu_core.npu.devices import is_initialized
+from npu_core.npu.streams import current_stream
+
+
+def empty_cache() -> None:
+    """Returns cached memory that no tensor uses to the device. Does nothing before the first use."""
+    if is_initialized():
+        _binding.C.empty_cache()
+
+
+def memory_stats_as_nested_dict(device: Device = None) -> dict[str, Any]:
+    """`memory_stats` as nested dictionaries; empty before the first use of the device."""
+    return dict(_binding.C.memory_stats(_query_index(device))) if is_initialized() else {}
+
+
+def memory_stats(device: Device = None) -> "OrderedDict[str, Any]":
+    """Counters of the allocator, keys as torch.cuda's: "allocated_bytes.all.peak", "num_ooms", …, sorted."""
+    return OrderedDict(sorted(_flat(memory_stats_as_nested_dict(device))))
+
+
+def _flat(stats: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in stats.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _stat(key: str, device: Device) -> int:
+    return int(memory_stats(device).get(key, 0))
+
+
+def memory_allocated(device: Device = None) -> int:
+    """What tensors hold now."""
+    return _stat("allocated_bytes.all.current", device)
+
+
+def max_memory_allocated(device: Device = None) -> int:
+    """The most that tensors held since the start or the last reset."""
+    return _stat("allocated_bytes.all.peak", device)
+
+
+def memory_reserved(device: Device = None) -> int:
+    """What the allocator holds now: tensors and cache."""
+    return _stat("reserved_bytes.all.current", device)
+
+
+def max_memory_reserved(device: Device = None) -> int:
+    """The most that the allocator held since the start or the last reset."""
+    return _stat("reserved_bytes.all.peak", device)
+
+
+def memory_cached(device: Device = None) -> int:
+    """Deprecated name of `memory_reserved`."""
+    return memory_reserved(device)
+
+
+def max_memory_cached(device: Device = None) -> int:
+    """Deprecated name of `max_memory_reserved`."""
+    return max_memory_reserved(device)
+
+
+def reset_peak_memory_stats(device: Device = None) -> None:
+    """Sets every peak to the current value."""
+    if is_initialized():
+        _binding.C.reset_peak_memory_stats(_query_index(device))
+
+
+def reset_accumulated_memory_stats(device: Device = None) -> None:
+    """Sets every historical count to zero."""
+    if is_initialized():
+        _binding.C.reset_accumulated_memory_stats(_query_index(device))
+
+
+def reset_max_memory_allocated(device: Device = None) -> None:
+    """`reset_peak_memory_stats`, which resets all peaks."""
+    reset_peak_memory_stats(device)
+
+
+def reset_max_memory_cached(device: Device = None) -> None:
+    """`reset_peak_memory_stats`, which resets all peaks."""
+    reset_peak_memory_stats(device)
+
+
+def mem_get_info(device: Device = None) -> tuple[int, int]:
+    """(free, total) of the whole device. RuntimeError without a runtime, with the remedy."""
+    _binding.choose_runtime()
+    free, total = _binding.C.mem_get_info(_query_index(device))
+    return int(free), int(total)
+
+
+def memory_snapshot(mempool_id: tuple[int, int] | None = None) -> list[dict[str, Any]]:
+    """Every segment of every device, in the format of `torch.cuda.memory_snapshot()`."""
+    if mempool_id is not None:
+        raise not_there("memory_snapshot(mempool_id=...)")
+    return list(_binding.C.memory_snapshot(-1)) if is_initialized() else []
+
+
+def memory_summary(device: Device = None, abbreviated: bool = False) -> str:
+    """The statistics as a table; `abbreviated` leaves out the pools."""
+    return summary.render(memory_stats(device), _query_index(device), abbreviated)
+
+
+def set_per_process_memory_fraction(fraction: float, device: Device = None) -> None:
+    """Caps this process at `fraction` (0 to 1) of the device's memory. ValueError outside."""
+    _lazy_init()
+    if isinstance(fraction, bool) or not isinstance(fraction, float | int):
+        raise TypeError(f"fraction must be a float from 0 to 1, got {type(fraction).__name__}")
+    _binding.C.set_memory_fraction(float(fraction), _get_device_index(device, optional=True))
+
+
+def get_per_process_memory_fraction(device: Device = None) -> float:
+    """The cap that `set_per_process_memory_fraction` set, 1.0 without."""
+    _lazy_init()
+    return float(_binding.C.get_memory_fraction(_get_device_index(device, optional=True)))
+
+
+def caching_allocator_alloc(size: int, device: Device = None, stream: "torch.Stream | int | None" = None) -> int:
+    """Address of `size` bytes from the allocator; for other libraries. Free with `caching_allocator_delete`."""
+    _lazy_init()
+    if isinstance(stream, int):
+        raise TypeError("stream must be a torch.npu.Stream: wrap a raw handle in torch.npu.ExternalStream")
+    stream = current_stream(device) if stream is None else stream
+    return int(_binding.C.caching_allocator_alloc(size, (stream.stream_id, stream.device_index, stream.device_type)))
+
+
+def caching_allocator_delete(mem_ptr: int) -> None:
+    """Frees what `caching_allocator_alloc` gave. ValueError for any other address."""
+    _binding.C.caching_allocator_delete(mem_ptr)
+
+
+def get_allocator_backend() -> str:
+    """Name of the allocator in use."""
+    return "native"
+
+
+def _set_allocator_settings(settings: str) -> None:
+    """As PYTORCH_NPU_ALLOC_CONF, at run time. ValueError names an unknown key or a bad value."""
+    _binding.C.set_allocator_settings(settings)
+
+
+def host_memory_stats_as_nested_dict() -> dict[str, Any]:
+    """`host_memory_stats` as nested dictionaries."""
+    return dict(_binding.C.host_memory_stats()) if is_initialized() else {}
+
+
+def host_memory_stats() -> "OrderedDict[str, Any]":
+    """Counters of the pinned host allocator, sorted by key."""
+    return OrderedDict(sorted(_flat(host_memory_stats_as_nested_dict())))
+
+
+def host_empty_cache() -> None:
+    """Returns cached pinned memory that nothing uses."""
+    if is_initialized():
+        _binding.C.host_empty_cache()
+
+
+def ipc_collect() -> None:
+    """Releases memory that other processes shared and closed. None can be shared yet, so there is none to release."""
+    _lazy_init()
+
+
+class MemPool:
+    """A private pool of the caching allocator. Not there yet."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise not_there("MemPool")
+
+
+class NPUPluggableAllocator:
+    """An allocator from a shared library. Not there yet."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise not_there("NPUPluggableAllocator")
+
+
+def use_mem_pool(pool: MemPool, device: Device = None) -> Any:
+    """Sends allocations to a private pool. Not there yet."""
+    raise not_there("use_mem_pool")
+
+
+def change_current_allocator(allocator: Any) -> None:
+    """Replaces the caching allocator. Not there yet."""
+    raise not_there("change_current_allocator")

@@ -1,0 +1,159 @@
+"""Streams and events. `Stream` is a torch.Stream and `Event` a torch.Event, so generic code takes them."""
+
+from types import TracebackType
+from typing import Any
+
+import torch
+
+from npu_core import _binding
+from npu_core.npu._utils import Device, _get_device_index, _lazy_init
+from npu_core.npu.devices import device as device_guard
+
+
+class Event(torch.Event):
+    """Marks a point of a stream's work: to wait for, to order other streams after, to measure time between two.
+
+    Args:
+        enable_timing: whether `elapsed_time` works on it.
+        blocking: whether `synchronize` sleeps instead of spinning.
+        interprocess: not supported yet: NotImplementedError.
+    """
+
+    def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> "Event":
+        if interprocess:
+            raise NotImplementedError("torch.npu.Event(interprocess=True): npu-core does not share events yet")
+        return super().__new__(cls, device="npu", enable_timing=enable_timing, blocking=blocking)
+
+    @property
+    def npu_event(self) -> int:
+        """Address of the native event, 0 before the first `record`."""
+        return int(self.event_id)
+
+    def record(self, stream: torch.Stream | None = None) -> None:
+        """Records the event on `stream` (default: the current one)."""
+        super().record(current_stream() if stream is None else stream)
+
+    def wait(self, stream: torch.Stream | None = None) -> None:
+        """Makes all later work on `stream` (default: the current one) wait for the event."""
+        super().wait(current_stream() if stream is None else stream)
+
+    def __repr__(self) -> str:
+        return f"<torch.npu.Event {self.npu_event:#x}>" if self.npu_event else "<torch.npu.Event uninitialized>"
+
+
+class Stream(torch.Stream):
+    """A queue of work on one device, independent of other streams; `with torch.npu.stream(s):` makes it current.
+
+    Args:
+        device: where it runs (default: the current device).
+        priority: lower runs first; clipped to `priority_range`.
+    """
+
+    def __new__(cls, device: Device = None, priority: int = 0, **triple: int) -> "Stream":
+        _lazy_init()
+        if triple:  # stream_id, device_index, device_type: the stream that they name
+            return super().__new__(cls, **triple)
+        index = _get_device_index(device, optional=True)
+        if index < 0:
+            index = int(_binding.C.current_device())
+        return super().__new__(cls, device=torch.device("npu", index), priority=priority)
+
+    @property
+    def npu_stream(self) -> int:
+        """Address of the native aclrtStream, after everything enqueued on it was handed to CANN."""
+        return int(_binding.C.stream_handle(self.stream_id, self.device_index, self.device_type))
+
+    @property
+    def priority(self) -> int:
+        return int(_binding.C.stream_priority(self.stream_id, self.device_index, self.device_type))
+
+    @staticmethod
+    def priority_range() -> tuple[int, int]:
+        """(least, greatest) priority."""
+        _lazy_init()
+        least, greatest = _binding.C.stream_priority_range()
+        return int(least), int(greatest)
+
+    def wait_event(self, event: torch.Event) -> None:
+        """Makes all later work on this stream wait for `event`."""
+        event.wait(self)
+
+    def wait_stream(self, stream: torch.Stream) -> None:
+        """Makes all later work on this stream wait for what `stream` has been given so far."""
+        self.wait_event(stream.record_event())
+
+    def record_event(self, event: torch.Event | None = None) -> torch.Event:
+        """Records `event`, or a new one, on this stream and returns it."""
+        event = Event() if event is None else event
+        event.record(self)
+        return event
+
+    def __repr__(self) -> str:
+        return f"<torch.npu.Stream device={self.device} stream_id={self.stream_id:#x}>"
+
+
+class ExternalStream(Stream):
+    """A stream that another library made: `stream_ptr` is its aclrtStream, which must outlive this object."""
+
+    def __new__(cls, stream_ptr: int, device: Device = None, **_: Any) -> "ExternalStream":
+        _lazy_init()
+        triple = _binding.C.external_stream(stream_ptr, _get_device_index(device, optional=True))
+        return super().__new__(cls, **_named(triple))  # type: ignore[return-value]
+
+
+class StreamContext:
+    """Context manager behind `torch.npu.stream`."""
+
+    def __init__(self, stream: torch.Stream | None) -> None:
+        self.stream = stream
+        self._before: Stream | None = None  # current stream of the current device
+        self._there: Stream | None = None  # current stream of the stream's device, if that is another one
+
+    def __enter__(self) -> None:
+        if self.stream is None:
+            return
+        self._before = current_stream()
+        if self._before.device != self.stream.device:
+            with device_guard(self.stream.device):
+                self._there = current_stream(self.stream.device)
+        set_stream(self.stream)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._there is not None:
+            set_stream(self._there)
+        if self._before is not None:
+            set_stream(self._before)
+
+
+def stream(stream: torch.Stream | None) -> StreamContext:
+    """Context manager that makes `stream` and its device current; None does nothing."""
+    return StreamContext(stream)
+
+
+def set_stream(stream: torch.Stream | None) -> None:
+    """Makes `stream` and its device current; None does nothing."""
+    if stream is not None:
+        _lazy_init()
+        _binding.C.set_stream(stream.stream_id, stream.device_index, stream.device_type)
+
+
+def _named(triple: tuple[int, int, int]) -> dict[str, int]:
+    return {"stream_id": triple[0], "device_index": triple[1], "device_type": triple[2]}
+
+
+def current_stream(device: Device = None) -> Stream:
+    """The current stream of `device` (default: the current one)."""
+    _lazy_init()
+    return Stream(**_named(_binding.C.current_stream(_index(device))))
+
+
+def default_stream(device: Device = None) -> Stream:
+    """The default stream of `device` (default: the current one)."""
+    _lazy_init()
+    return Stream(**_named(_binding.C.default_stream(_index(device))))
+
+
+def _index(device: Device) -> int:
+    return -1 if device is None else _get_device_index(device, optional=True)
