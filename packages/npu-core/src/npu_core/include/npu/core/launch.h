@@ -166,7 +166,8 @@ decltype(auto) hold(const T& v) {
     return scalar_value(v);
   } else if constexpr (std::is_same_v<T, std::optional<c10::Scalar>>) {
     return v ? std::optional(scalar_value(*v)) : std::nullopt;
-  } else if constexpr (std::is_convertible_v<T, at::TensorList>) {
+  } else if constexpr (!std::is_same_v<T, at::Tensor> && std::is_convertible_v<T, at::TensorList>) {
+    // (a Tensor converts too, to a list of one)
     std::vector<const c10::TensorImpl*> impls;
     for (const at::Tensor& t : at::TensorList(v)) impls.push_back(t.unsafeGetTensorImpl());
     return impls;
