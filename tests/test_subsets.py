@@ -1,0 +1,148 @@
+"""Any sensible subset of the wheels installs from an index with dependency resolution, and knows what it can do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from workspace import PRODUCT, Environment
+
+Installed = Callable[..., Environment]
+
+FIRST_USE = """
+import torch
+try:
+    torch.ones(2).npu()
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def info(env: Environment) -> dict[str, Any]:
+    """What `npu info --json` of that environment says."""
+    done = env.run(str(env.bin / "npu"), "info", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def plugins(env: Environment) -> dict[str, str]:
+    return {p["name"]: p["state"] for p in info(env)["plugins"]}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("npu-core",), ("npu-core", "npu-ops"), ("npu-core", "npu-ops", "npu-sim"), (*PRODUCT, "npu-sim")],
+    ids=["core", "core+ops", "core+ops+sim", "all"],
+)
+def test_pip_installs_the_subset_and_nothing_else_of_ours(installed: Installed, names: tuple[str, ...]) -> None:
+    env = installed(*names)
+    code = "import importlib.metadata as m; print(*{d.metadata['Name'] for d in m.distributions(path=[PATH])})"
+    found = set(env.ok(code.replace("PATH", repr(str(env.site)))).split())
+    assert found == set(names)
+
+
+def test_pip_resolves_what_npu_ops_needs(installed: Installed) -> None:
+    env = installed("npu-ops")
+    assert (env.site / "npu_core").is_dir()
+
+
+@pytest.mark.parametrize("names", [("npu-core",), ("npu-core", "npu-ops")], ids=["core", "core+ops"])
+def test_without_a_runtime_import_is_silent_and_first_use_says_what_to_run(
+    installed: Installed, names: tuple[str, ...]
+) -> None:
+    env = installed(*names)
+    done = env.script("import torch; assert not torch.npu.is_available() and torch.npu.device_count() == 0", "-Werror")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    said = env.ok(FIRST_USE)
+    assert "libascendcl.so not found" in said
+    assert "pip install npu-sim" in said
+    assert info(env)["runtime"]["chosen"] is None
+
+
+def test_core_with_a_runtime_but_no_operators_names_the_wheel_that_has_them(installed: Installed) -> None:
+    env = installed("npu-core", "npu-sim")
+    assert env.ok("import torch; print(torch.npu.is_available(), torch.npu.device_count() > 0)") == "True True"
+    said = env.ok("""
+import torch
+x = torch.empty(2, 2, device="npu")
+try:
+    x.mm(x)
+except NotImplementedError as error:
+    print(error)
+""")
+    assert "aten::mm" in said
+    assert "pip install npu-ops" in said
+
+
+def test_core_and_operators_know_each_other_without_a_runtime(bare: Environment) -> None:
+    assert plugins(bare) == {"ops": "loaded"}
+
+
+def test_core_operators_and_simulator_compute(installed: Installed) -> None:
+    env = installed("npu-core", "npu-ops", "npu-sim")
+    said = env.ok("""
+import torch
+x, y = torch.randn(2, 2), torch.randn(2, 2)
+z = x.npu().mm(y.npu())
+assert torch.allclose(z.cpu(), x @ y)
+print(z)
+""")
+    assert said.startswith("tensor([[")
+    assert "device='npu:0'" in said
+
+
+def test_core_operators_and_simulator_say_what_is_not_installed(installed: Installed) -> None:
+    env = installed("npu-core", "npu-ops", "npu-sim")
+    said = env.ok("""
+import torch
+try:
+    with torch.autocast("npu"):
+        pass
+except Exception as error:
+    print(error)
+with torch.autocast("npu", enabled=False):
+    print("disabled autocast works")
+try:
+    import torch.distributed as dist
+    dist.init_process_group("hccl", init_method="tcp://127.0.0.1:0", rank=0, world_size=1)
+except Exception as error:
+    print(error)
+""")
+    assert "npu-amp" in said
+    assert "disabled autocast works" in said
+    assert "hccl" in said.lower()
+
+
+def test_with_every_wheel_every_plugin_is_loaded(full: Environment) -> None:
+    states = plugins(full)
+    assert set(states.values()) == {"loaded"}
+    assert {"ops", "dist", "profiler", "amp"} <= set(states)
+
+
+def test_npu_doctor_is_content_with_every_wheel(full: Environment) -> None:
+    done = full.run(str(full.bin / "npu"), "doctor", "--json")
+    said = json.loads(done.stdout)
+    assert said["ok"] is True, said
+    assert done.returncode == 0
+
+
+def test_npu_doctor_names_the_missing_runtime_and_its_remedy(bare: Environment) -> None:
+    done = bare.run(str(bare.bin / "npu"), "doctor", "--json")
+    assert done.returncode == 1
+    (wrong,) = (f for f in json.loads(done.stdout)["findings"] if f["level"] == "error")
+    assert wrong["subject"] == "runtime"
+    assert "pip install npu-sim" in wrong["remedy"]
+
+
+@pytest.mark.parametrize("trimmed", ["core", "core,ops"])
+def test_npu_plugins_trims(full: Environment, trimmed: str) -> None:
+    done = full.run(str(full.bin / "npu"), "info", "--json", NPU_PLUGINS=trimmed)
+    loaded = {p["name"] for p in json.loads(done.stdout)["plugins"] if p["state"] == "loaded"}
+    assert loaded == set(trimmed.split(",")) - {"core"}
+
+
+def test_the_names_of_torch_npu_import(full: Environment) -> None:
+    assert full.ok("import torch_npu, torch; print(torch_npu.npu is torch.npu)") == "True"
