@@ -42,7 +42,7 @@ class Absent:
 C: Any = Absent("npu-core is not registered: import torch, or call npu_core.register()")
 
 _chosen = False
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def load(torch_version: str) -> str | None:

@@ -9,10 +9,10 @@ import glob
 import os
 import sys
 import threading
-import warnings
 from typing import TYPE_CHECKING
 
 from npu_core import env, plugins, wheels
+from npu_core.notices import say
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -37,7 +37,7 @@ def run() -> None:
             state, reason = _register()
         except Exception as error:
             state, reason = "broken", f"npu-core failed to register ({type(error).__name__}: {error}): npu doctor"
-            _warn(reason)
+            say(reason)
 
 
 def _is_importing(name: str) -> bool:
@@ -51,7 +51,7 @@ def _register() -> tuple[str, str | None]:
         why = (
             f"npu-core yields to torch-npu {official}, which is installed too: pip uninstall torch-npu to use npu-core"
         )
-        _warn(why)
+        say(why)
         return "yielded", why
 
     import torch
@@ -79,7 +79,7 @@ def _register() -> tuple[str, str | None]:
     _binding.C.set_runtime_selector(_binding.choose_runtime)
     atexit.register(_binding.C.shutdown)  # the one ordered shutdown: no call reaches CANN afterwards
     for plugin in plugins.load(_binding.C.core_table):
-        _warn(f"npu plugin '{plugin.name}' is not loaded: {plugin.reason}")
+        say(f"npu plugin '{plugin.name}' is not loaded: {plugin.reason}")
     _binding.C.set_ops_installed(any(p.name == "ops" and p.state == "loaded" for p in plugins.plugins()))
     return "yes", None
 
@@ -94,10 +94,3 @@ def _other_accelerator(torch: "ModuleType") -> str | None:
     if getattr(torch.version, "xpu", None) and glob.glob("/dev/dri/renderD*"):
         return "XPU"
     return None
-
-
-def _warn(sentence: str) -> None:
-    try:
-        warnings.warn(sentence, stacklevel=2)
-    except Warning:  # under -W error a warning is an exception, and `import torch` must not fail because of us
-        print(sentence, file=sys.stderr)

@@ -24,7 +24,7 @@ class Plugin:
     """One plugin and what became of it. `state` is "found", "loaded", "refused" or "off" (not in NPU_PLUGINS)."""
 
     def __init__(self, entry: EntryPoint) -> None:
-        headers = wheels.headers(entry)
+        headers = wheels.headers(entry.dist)
         self.entry = entry
         self.name = entry.name
         self.wheel = wheels.normalized(headers.get("name", [entry.value])[0])

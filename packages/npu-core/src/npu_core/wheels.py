@@ -21,12 +21,12 @@ def entry_points(group: str) -> list[EntryPoint]:
     return sorted((e for e in _scan() if e.group == group), key=lambda e: (e.name, e.value))
 
 
-def headers(entry: EntryPoint) -> dict[str, list[str]]:
-    """Core metadata of the distribution that declares `entry`: header name, lower case, to its values.
+def headers(distribution: metadata.Distribution | None) -> dict[str, list[str]]:
+    """Core metadata: header name, lower case, to its values. Empty if there is none.
 
     Parses the few lines itself: the e-mail parser behind `Distribution.metadata` costs more than the rest of autoload.
     """
-    text = entry.dist.read_text("METADATA") if entry.dist else None
+    text = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")) if distribution else None
     found: dict[str, list[str]] = {}
     for line in (text or "").splitlines():
         if not line.strip():
@@ -45,7 +45,7 @@ def normalized(name: str) -> str:
 def version(name: str) -> str | None:
     """Version of the distribution that Python would import, or None."""
     try:
-        return metadata.version(name)
+        return headers(metadata.distribution(name)).get("version", [None])[0]
     except metadata.PackageNotFoundError:
         return None
 

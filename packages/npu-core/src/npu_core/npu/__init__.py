@@ -6,7 +6,7 @@ from typing import Any
 import torch  # runs autoload first, if this module is imported before torch
 
 import npu_core
-from npu_core import _binding
+from npu_core import _binding, wheels
 from npu_core.npu import _utils, autocast, fallback, legacy, memory, random, streams
 from npu_core.npu._utils import _lazy_call, _lazy_init
 from npu_core.npu.autocast import get_amp_supported_dtype
@@ -113,7 +113,10 @@ def __getattr__(name: str) -> Any:
     if name == "_initialized":  # torch.utils.checkpoint asks before it saves the device's random state
         return is_initialized()
     if name in _ELSEWHERE:
-        raise AttributeError(f"torch.npu.{name} comes with {_ELSEWHERE[name]}: pip install {_ELSEWHERE[name]}")
+        wheel = _ELSEWHERE[name]
+        have = wheels.version(wheel)
+        missing = f"pip install {wheel}" if have is None else f"{wheel} {have} does not have it yet"
+        raise AttributeError(f"torch.npu.{name} comes with {wheel}: {missing}")
     raise AttributeError(f"module 'torch.npu' (npu-core {npu_core.__version__}) has no attribute '{name}'")
 
 

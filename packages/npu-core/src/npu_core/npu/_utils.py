@@ -3,13 +3,13 @@
 import os
 import threading
 import traceback
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from npu_core import _binding, runtimes
+from npu_core.notices import say
 
 Device = torch.device | int | str | None
 
@@ -17,7 +17,6 @@ _ready = False
 _lock = threading.RLock()
 _queued: list[tuple[Callable[[], object], str]] = []
 _queued_seeds: dict[str, tuple[Callable[[], object], str]] = {}
-_noticed = False
 
 
 def not_there(what: str, remedy: str = "it comes with a later npu-core") -> NotImplementedError:
@@ -55,12 +54,10 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def _notice() -> None:
     """Says once that the device is simulated, in the words of its runtime."""
-    global _noticed
     chosen = runtimes.select().chosen
-    if _noticed or chosen is None or not (chosen.simulated or chosen.notice):
+    if chosen is None or not (chosen.simulated or chosen.notice):
         return
-    _noticed = True
-    warnings.warn(chosen.notice or f"device npu is simulated by runtime '{chosen.name}'", stacklevel=5)
+    say(chosen.notice or f"device npu is simulated by runtime '{chosen.name}'", stacklevel=5)
 
 
 def _run_queued() -> None:

@@ -6,12 +6,15 @@ from typing import Any, Literal
 import torch
 
 from npu_core import _binding, runtimes
+from npu_core.notices import say
 from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index
 
 
 def device_count() -> int:
     """Number of devices, 0 without a usable runtime. Never raises, never initialises, does not poison fork."""
     _binding.choose_runtime()
+    if isinstance(_binding.C, _binding.Absent):
+        say(f"torch.npu has no devices: {_binding.C.runtime_reason()}")
     return int(_binding.C.device_count())
 
 

@@ -30,8 +30,7 @@ NPU_API double memory_fraction(DeviceIndex device);
 // The device that an address of ours lies on, or -1.
 NPU_API DeviceIndex device_of(const void* ptr);
 
-// The syntax of PYTORCH_NPU_ALLOC_CONF: `key:value,...`. ValueError names an unknown key or a bad value, and then
-// nothing is changed.
+// The syntax of PYTORCH_NPU_ALLOC_CONF: `key:value,...`. ValueError names an unknown key or a bad value.
 NPU_API void set_settings(const std::string& settings);
 NPU_API std::string settings();
 
