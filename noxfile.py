@@ -152,6 +152,25 @@ def environment() -> dict[str, str]:
     }
 
 
+def googletest(session: nox.Session) -> str:
+    """Where CMake finds GoogleTest for the C++ unit tests: "" if the system has it, else Debian's package, unpacked."""
+    probe = ["c++", "-E", "-x", "c++", "-include", "gtest/gtest.h", os.devnull]
+    if subprocess.run(probe, capture_output=True).returncode == 0:
+        return ""
+    where = NOX / "googletest"
+    if not where.exists():
+        if not shutil.which("apt-get"):
+            session.error("the C++ unit tests need GoogleTest: install your system's package of it")
+        if os.geteuid() == 0:
+            session.run("apt-get", "-qq", "update", silent=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            os.chmod(scratch, 0o755)  # apt downloads as a user of its own
+            with session.chdir(scratch):
+                session.run("apt-get", "-qq", "download", "libgtest-dev", silent=True)
+                session.run("dpkg", "-x", *map(str, Path(scratch).glob("*.deb")), str(where))
+    return str(where / "usr")
+
+
 # --- wheels -----------------------------------------------------------------------------------------------------------
 
 
@@ -254,11 +273,12 @@ def tests(session: nox.Session) -> None:
     built = build_wheels(session)
     shared(session, "test", "demo")
     python = overlay(session, "npu", built)
+    prefix = {"CMAKE_PREFIX_PATH": path} if (path := googletest(session)) else {}
     where = [str(p) for p in [*sorted(ROOT.glob("packages/*/tests")), ROOT / "tests"] if p.is_dir()]
     chosen = [a for a in session.posargs if not a.startswith("-") and Path(a.split("::")[0]).exists()]
     session.run(
         python, "-m", "pytest", "-n", "auto", "--timeout=900", *session.posargs, *([] if chosen else where),
-        env={**environment(), "TORCH_DEVICE_BACKEND_AUTOLOAD": "1", "NPU_WORKSPACE_DIST": str(DIST)},
+        env={**environment(), **prefix, "TORCH_DEVICE_BACKEND_AUTOLOAD": "1", "NPU_WORKSPACE_DIST": str(DIST)},
     )  # fmt: skip
 
 

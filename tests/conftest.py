@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workspace import DIST, PRODUCT, Environment, create
@@ -65,7 +66,7 @@ def installed(index: str, common: Path) -> Callable[..., Environment]:
                 return Environment(folder)
             made = create(folder)
             # The machine's own pip settings (other indexes, local folders) would hide what this index lacks.
-            settings = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
+            settings: dict[str, Any] = {"PIP_INDEX_URL": index, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1"}
             pip = [made.python, "-m", "pip", "--disable-pip-version-check"]
             done = made.run(*pip, "install", *names, **settings)
             assert done.returncode == 0, done.stdout + done.stderr
