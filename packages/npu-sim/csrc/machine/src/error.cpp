@@ -10,7 +10,8 @@ struct ErrorState {
   int last = 0;
 };
 
-// Created on a thread's first error and freed with the thread; an error reported by a later destructor makes a new one.
+// Created on a thread's first error and freed with the thread; an error reported by a later destructor makes
+// a new one.
 ErrorState& state() {
   thread_local ErrorState* s = nullptr;
   thread_local struct Owner {

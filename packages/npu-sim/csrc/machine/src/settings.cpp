@@ -96,9 +96,11 @@ Settings read_settings() {
   if (!soc && in.error.empty())
     in.error = "NPU_SIM_SOC must name a SoC that npu-sim knows, such as Ascend910B2, found '" + s.soc + "'";
   if (soc && soc->hbm_bytes > 0) s.hbm_bytes = static_cast<uint64_t>(soc->hbm_bytes);
-  in.read("NPU_SIM_HBM", s.hbm_bytes, bytes, 1 << 24, 1ULL << 42, "a number of bytes from 16M to 4T, such as 8G");
+  in.read("NPU_SIM_HBM", s.hbm_bytes, bytes, 1 << 24, 1ULL << 42,
+          "a number of bytes from 16M to 4T, such as 8G");
   if (soc && s.hbm_bytes == 0 && in.error.empty())
-    in.error = "no public source states the memory of " + s.soc + ": set NPU_SIM_HBM, for example NPU_SIM_HBM=32G";
+    in.error =
+        "no public source states the memory of " + s.soc + ": set NPU_SIM_HBM, for example NPU_SIM_HBM=32G";
   s.visible_devices = visible(s.devices);
   s.error = std::move(in.error);
   return s;

@@ -20,7 +20,8 @@ const SocProfile* find_soc(std::string_view name) {
 const SocProfile& soc() {
   static const SocProfile& chosen = [&]() -> const SocProfile& {
     const SocProfile* s = find_soc(settings().soc);
-    return s ? *s : *find_soc("Ascend910B2");  // settings().error refuses the unknown name before this matters
+    return s ? *s
+             : *find_soc("Ascend910B2");  // settings().error refuses the unknown name before this matters
   }();
   return chosen;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Device memory as kernels see it.
 //
-// Device addresses lie in one PROT_NONE range; the same pages are readable and writable at a constant distance
-// above it, the shadow. Only the simulator's own code goes through the shadow: whoever else touches a device
-// address gets SIGSEGV, as on a machine whose host cannot see device memory.
+// Device addresses lie in one PROT_NONE range; the same pages are readable and writable at a constant
+// distance above it, the shadow. Only the simulator's own code goes through the shadow: whoever else touches
+// a device address gets SIGSEGV, as on a machine whose host cannot see device memory.
 #pragma once
 
 #include <cstddef>
@@ -29,14 +29,16 @@ inline bool is_device_address(const void* p) {
 // Where the simulator reads and writes what `p` names: the shadow of a device address, any other one itself.
 template <class T>
 T* shadow(T* p) {
-  return is_device_address(p) ? reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(p) + address_range.shadow) : p;
+  return is_device_address(p) ? reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(p) + address_range.shadow)
+                              : p;
 }
 
-// Whether the `nbytes` bytes at `p` lie inside one live allocation of a device, or inside mapped virtual memory.
-// Sets `device` (may be null) to the user's number of the device whose memory it is.
+// Whether the `nbytes` bytes at `p` lie inside one live allocation of a device, or inside mapped virtual
+// memory. Sets `device` (may be null) to the user's number of the device whose memory it is.
 NPU_SIM_API bool owns(const void* p, size_t nbytes, int* device);
 
-// Whether the `nbytes` bytes at `p` lie inside page-locked host memory of aclrtMallocHost or aclrtHostRegister.
+// Whether the `nbytes` bytes at `p` lie inside page-locked host memory of aclrtMallocHost or
+// aclrtHostRegister.
 NPU_SIM_API bool is_pinned(const void* p, size_t nbytes);
 
 }  // namespace npu_sim

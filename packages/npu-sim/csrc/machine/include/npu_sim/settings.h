@@ -11,14 +11,14 @@
 namespace npu_sim {
 
 struct Settings {
-  int devices = 2;                    // NPU_SIM: simulated devices of the machine
-  std::string soc = "Ascend910B2";    // NPU_SIM_SOC: a name of soc.yaml
-  int threads = 1;                    // NPU_SIM_THREADS: CPU threads that one kernel may use; default all CPUs
-  int slots = 1;                      // NPU_SIM_SLOTS: kernels that run at once on one device
-  uint64_t hbm_bytes = 0;             // NPU_SIM_HBM: memory of one device; default the SoC's
-  uint64_t warm_bytes = 1ULL << 30;   // NPU_SIM_WARM: freed memory that a device keeps resident
-  std::vector<int> visible_devices;   // ASCEND_RT_VISIBLE_DEVICES: machine device of each user device
-  std::string error;                  // what is wrong with the variables; empty if nothing
+  int devices = 2;                   // NPU_SIM: simulated devices of the machine
+  std::string soc = "Ascend910B2";   // NPU_SIM_SOC: a name of soc.yaml
+  int threads = 1;                   // NPU_SIM_THREADS: CPU threads that one kernel may use; default all CPUs
+  int slots = 1;                     // NPU_SIM_SLOTS: kernels that run at once on one device
+  uint64_t hbm_bytes = 0;            // NPU_SIM_HBM: memory of one device; default the SoC's
+  uint64_t warm_bytes = 1ULL << 30;  // NPU_SIM_WARM: freed memory that a device keeps resident
+  std::vector<int> visible_devices;  // ASCEND_RT_VISIBLE_DEVICES: machine device of each user device
+  std::string error;                 // what is wrong with the variables; empty if nothing
 };
 
 NPU_SIM_API const Settings& settings();

@@ -31,11 +31,13 @@ NPU_SIM_API int stream_of(aclrtStream handle, std::shared_ptr<Stream>* stream);
 // The device of a stream, as the user numbers it.
 NPU_SIM_API int device_of(const Stream& stream);
 
-// Runs `task` on the stream's worker after everything enqueued before it. `name` must outlive the task. What the
-// task answers, or throws, becomes the stream's error:
+// Runs `task` on the stream's worker after everything enqueued before it. `name` must outlive the task. What
+// the task answers, or throws, becomes the stream's error:
 //   - a code from 507000 to 507999 is a fault of the device: no later task of the device runs, and every
-//     synchronisation answers it until aclrtResetDevice or aclrtDeviceTaskAbort, as after an AI Core exception;
-//   - any other code is answered by the next synchronisation of the stream or its device; later tasks run, unless
+//     synchronisation answers it until aclrtResetDevice or aclrtDeviceTaskAbort, as after an AI Core
+//     exception;
+//   - any other code is answered by the next synchronisation of the stream or its device; later tasks run,
+//   unless
 //     the stream's failure mode is ACL_STOP_ON_FAILURE.
 // The task's message is what it gave to set_error_message.
 NPU_SIM_API int enqueue(Stream& stream, const char* name, Task task, Engine engine = Engine::compute);

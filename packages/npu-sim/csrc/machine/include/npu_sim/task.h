@@ -49,9 +49,12 @@ class Task {
   };
   template <class T>
   static constexpr bool fits =
-      sizeof(T) <= kSize && alignof(T) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<T>;
+      sizeof(T) <= kSize &&
+      alignof(T) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<T>;
   template <class T>
-  static T* in_place(void* p) { return std::launder(static_cast<T*>(p)); }
+  static T* in_place(void* p) {
+    return std::launder(static_cast<T*>(p));
+  }
   template <class T>
   static constexpr Ops kInline{[](void* p) -> int { return (*in_place<T>(p))(); },
                                [](void* to, void* from) {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The memory of one device: a sparse file whose pages kernels see through the shadow.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <shared_mutex>
+
+#include "npu_sim/api.h"
+#include "npu_sim/heap.h"
+
+namespace npu_sim {
+
+constexpr uint64_t kHugePage = 2ULL << 20;
+constexpr uint64_t kPage = 4096;
+
+class NPU_SIM_API DeviceMemory {
+ public:
+  // Device memory of `size` bytes at the device address `base`, as the address space laid it out.
+  DeviceMemory(char* base, uint64_t size) : base_(base), heap_(size) {}
+  DeviceMemory(const DeviceMemory&) = delete;  // owns a mapping and a file
+  ~DeviceMemory();
+
+  // Maps the shadow. An aclError, with a message, if the host refuses.
+  int open();
+
+  // Null, with no message, when the device has no such free range.
+  void* allocate(uint64_t size, uint64_t alignment);
+  // False for an address that no live allocation starts at.
+  bool free(void* p);
+  bool owns(const void* p, uint64_t nbytes) const;
+  // Bytes that the allocation starting at `p` holds; 0 if none starts there.
+  uint64_t allocation_size(const void* p) const;
+
+  uint64_t total() const { return heap_.size(); }
+  uint64_t used() const;
+  uint64_t peak() const { return peak_.load(std::memory_order_relaxed); }
+
+  // Where an address lies in the file, for virtual memory and other processes.
+  uint64_t offset(const void* p) const { return static_cast<uint64_t>(static_cast<const char*>(p) - base_); }
+  char* base() const { return base_; }
+  int file() const { return file_; }
+
+  // Frees everything, as a device reset does.
+  void clear();
+
+ private:
+  void punch(uint64_t offset, uint64_t size);
+
+  char* const base_;
+  int file_ = -1;
+  mutable std::shared_mutex mutex_;
+  Heap heap_;
+  uint64_t warm_ = 0;  // bytes freed since the last punch that may still be resident
+  std::atomic<uint64_t> peak_{0};
+};
+
+}  // namespace npu_sim

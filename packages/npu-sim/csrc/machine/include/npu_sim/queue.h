@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A stream's queue and worker. The operator libraries need only stream.h.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "npu_sim/handle_table.h"
+#include "npu_sim/stream.h"
+
+namespace npu_sim {
+
+class Context;
+class Device;
+
+using Clock = std::chrono::steady_clock;
+
+// When a wait of `timeout_ms` ends; negative: never.
+NPU_SIM_API Clock::time_point deadline_after(int timeout_ms);
+
+class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  Stream(Context& context, uint32_t priority, uint32_t flags);
+  Stream(const Stream&) = delete;
+
+  Device& device;
+  const Context* const context;  // identity only: the stream may outlive it
+  const int id;
+  const uint32_t flags;
+  std::atomic<uint32_t> priority;  // smaller runs first
+  aclrtStream handle = nullptr;
+
+  // `ticket` (may be null) gets the number to wait for. Blocks while the queue is full.
+  int enqueue(const char* name, Task task, Engine engine, uint64_t* ticket);
+  uint64_t submitted() const { return submitted_.load(std::memory_order_acquire); }
+  bool completed(uint64_t ticket) const { return completed_.load(std::memory_order_acquire) >= ticket; }
+  // False if the deadline passed first.
+  bool wait(uint64_t ticket, Clock::time_point deadline);
+  // Waits for everything enqueued so far and reports. `timeout_ms` negative: for ever.
+  int synchronize(int timeout_ms);
+  // Answers the device's fault or this stream's error, sets its message on this thread, and forgets the error
+  // unless the stream stops on failure.
+  int report();
+
+  void stop_on_failure() { stop_on_failure_.store(true, std::memory_order_relaxed); }
+  // Whether an error stopped this stream: it takes no new task.
+  bool stopped() const { return stop_on_failure_.load(std::memory_order_relaxed) && failed_.load(); }
+  // Discards what is queued and cancels a wait in progress, until `resume`.
+  void abort() { aborted_.store(true, std::memory_order_release); }
+  void resume();
+  bool aborted() const { return aborted_.load(std::memory_order_acquire); }
+  // Ends the worker when the queue is empty; no task is taken any more.
+  void close();
+  bool on_worker() const;
+
+ private:
+  struct Item {
+    const char* name;
+    Task task;
+    Engine engine;
+  };
+
+  void work();
+  void run(Item& item);
+  void record_error(const char* name, int code, std::string message);
+  bool take(std::vector<Item>& batch);
+
+  std::mutex mutex_;
+  std::condition_variable work_ready_;
+  std::condition_variable progress_;
+  std::vector<Item> pending_;
+  bool started_ = false;
+  bool closed_ = false;
+  bool asleep_ = false;
+  std::atomic<uint64_t> submitted_{0};
+  std::atomic<uint64_t> completed_{0};
+  std::atomic<int> waiters_{0};
+  std::atomic<bool> stop_on_failure_{false};
+  std::atomic<bool> aborted_{false};
+  std::atomic<bool> failed_{false};
+
+  std::mutex error_mutex_;
+  int error_ = 0;
+  std::string error_message_;
+};
+
+NPU_SIM_API HandleTable<Stream>& streams();
+
+// The stream whose worker the calling thread is; null on other threads.
+NPU_SIM_API Stream* worker_stream();
+
+}  // namespace npu_sim

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Device addresses reserved apart from the memory behind them: aclrtReserveMemAddress and its kin.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "npu/cann/acl_types.h"
+#include "npu_sim/api.h"
+
+namespace npu_sim {
+
+// Each answers an aclError, with its message set. Sizes are multiples of kHugePage.
+NPU_SIM_API int reserve_address(void** address, uint64_t size);
+NPU_SIM_API int release_address(void* address);
+NPU_SIM_API int allocate_physical(int device, uint64_t size, aclrtDrvMemHandle* handle);
+// The memory goes back to the device when no mapping holds it either.
+NPU_SIM_API int free_physical(aclrtDrvMemHandle handle);
+NPU_SIM_API int map_memory(void* address, uint64_t size, aclrtDrvMemHandle handle);
+NPU_SIM_API int unmap_memory(void* address);
+
+// A number by which another process of this user, on this machine, reaches the same memory.
+NPU_SIM_API int export_physical(aclrtDrvMemHandle handle, uint64_t* shareable);
+NPU_SIM_API int import_physical(uint64_t shareable, int device, aclrtDrvMemHandle* handle);
+
+// Whether mapped memory of one device covers the range.
+bool owns_mapped(const void* p, uint64_t nbytes, int* device);
+
+}  // namespace npu_sim
