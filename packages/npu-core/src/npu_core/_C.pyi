@@ -177,8 +177,8 @@ def default_generators() -> tuple[Generator, ...]:
 def flush(device: int = ...) -> None:
     """Waits until everything enqueued for `device` (-1: all) was handed to CANN. Raises nothing."""
 
-def set_location_hook(hook: Callable[[], str | None] | None) -> None:
-    """What an asynchronous error names as the place of the launch ("file.py:12"); None: our own frame walk."""
+def set_locations(enabled: bool) -> None:
+    """Whether launches note the Python line that enqueued them, for asynchronous errors. On from the start."""
 
 # --- fallbacks to the CPU --------------------------------------------------------------------------------------------
 

@@ -26,11 +26,15 @@ reason: str | None = None
 _lock = threading.RLock()
 
 
-def run() -> None:
-    """Registers once a process. A call from inside itself, or after it ended, does nothing."""
+def run(module_is_complete: bool = False) -> None:
+    """Registers once a process. A call from inside itself, or after it ended, does nothing.
+
+    If ``npu_core.npu`` was imported before torch, torch runs this while that module is half made: it then waits for
+    the module to call again with `module_is_complete`.
+    """
     global state, reason
     with _lock:
-        if state != "no" or _is_importing("npu_core.npu"):  # npu_core.npu calls again at its end
+        if state != "no" or (_is_importing("npu_core.npu") and not module_is_complete):
             return
         state = "running"
         try:

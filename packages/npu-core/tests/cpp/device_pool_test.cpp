@@ -220,6 +220,20 @@ TEST_F(DevicePoolTest, ADeviceFailureIsRaisedAndLeavesThePoolUsable) {
   EXPECT_EQ(backend.used(), 0u);
 }
 
+TEST_F(DevicePoolTest, WithoutAWaitOnlySegmentsIdleSinceTheLastOneAreReturned) {
+  Block* recent = pool.allocate(20 * MiB, 0);
+  pool.free(pool.allocate(50 * MiB, 0));
+  EXPECT_EQ(pool.release_settled(), 0u);
+  Block* used = pool.allocate(50 * MiB, 0);
+  EXPECT_THROW(pool.allocate(100 * MiB, 0), c10::OutOfMemoryError);  // waits for the device
+  pool.free(used);
+  EXPECT_EQ(pool.release_settled(), 0u);
+  backend.during_quiesce = [&] { pool.free(std::exchange(recent, nullptr)); };
+  backend.fail_quiesce = true;
+  EXPECT_THROW(pool.empty_cache(), std::runtime_error);  // a wait that failed settles nothing
+  EXPECT_EQ(pool.release_settled(), 0u);
+}
+
 TEST_F(DevicePoolTest, OwnsInteriorAddressesOnly) {
   Block* a = pool.allocate(20 * MiB, 0);
   EXPECT_TRUE(pool.owns(a->ptr));

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 
 #include "device_pool.h"
@@ -41,18 +43,22 @@ class FakeBackend final : public PoolBackend {
     ++quiesces;
     if (during_quiesce) during_quiesce();
     if (fail_quiesce) throw std::runtime_error("the device failed");
+    std::lock_guard lock(mutex_);
     for (auto& [s, position] : issued_) passed_[s] = position;
   }
   void* record(const c10::Stream& s) override {
     if (fail_record) throw std::runtime_error("cannot record");
+    std::lock_guard lock(mutex_);
     ++live_events;
     return new Event{s, ++issued_[s]};
   }
   bool passed(void* event) override {
+    std::lock_guard lock(mutex_);
     auto* e = static_cast<Event*>(event);
     return passed_[e->stream] >= e->position;
   }
   void release(void* event) noexcept override {
+    std::lock_guard lock(mutex_);
     --live_events;
     delete static_cast<Event*>(event);
   }
@@ -79,6 +85,7 @@ class FakeBackend final : public PoolBackend {
       return std::pair(a.device_index(), a.id()) < std::pair(b.device_index(), b.id());
     }
   };
+  std::mutex mutex_;  // record and quiesce come without the pool's lock
   size_t capacity_;
   size_t used_ = 0;
   char* next_ = reinterpret_cast<char*>(uintptr_t{1} << 40);

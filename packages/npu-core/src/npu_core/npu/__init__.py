@@ -6,7 +6,7 @@ from typing import Any
 import torch  # runs autoload first, if this module is imported before torch
 
 import npu_core
-from npu_core import _binding, wheels
+from npu_core import _binding, autoload, wheels
 from npu_core.npu import _utils, autocast, fallback, legacy, memory, random, streams
 from npu_core.npu._utils import _lazy_call, _lazy_init
 from npu_core.npu.autocast import get_amp_supported_dtype
@@ -195,4 +195,4 @@ __all__ = [
     "utilization",
 ]
 
-npu_core.register()  # only does something if this module was imported before torch's autoload could run
+autoload.run(module_is_complete=True)

@@ -63,7 +63,7 @@ typedef enum npu_arg_kind {
 // stay allocated on the stream's order, which the caching allocator grants to every torch tensor.
 typedef struct npu_arg {
   uint32_t kind;   // npu_arg_kind
-  int32_t dtype;   // aclDataType of a scalar
+  int32_t dtype;   // aclDataType of a scalar; of an NPU_ARG_NONE, the npu_arg_kind that is absent (0: not known)
   uint64_t count;  // elements of a list, bytes of a string
   union {
     const void* object;
@@ -99,8 +99,9 @@ typedef struct npu_core_table {
   // Enqueues `task` on the current stream; `size` bytes of `payload` are copied. `name` is for messages.
   npu_status (*enqueue)(const char* name, npu_task task, const void* payload, size_t size);
 
-  // Copies bytes between devices and host on the current stream; a device of -1 is the host. A copy that is not
-  // `non_blocking`, or touches pageable host memory, has happened when this returns.
+  // Copies bytes between devices and host on the current stream; a device of -1 is the host. Between a device and the
+  // host, a copy that is not `non_blocking`, or touches pageable host memory, has happened when this returns. Between
+  // devices it is in the order of both devices' current streams.
   npu_status (*copy)(void* dst, int8_t dst_device, const void* src, int8_t src_device, size_t nbytes,
                      bool non_blocking);
   // Sets bytes on the current stream.

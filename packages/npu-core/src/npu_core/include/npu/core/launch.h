@@ -111,9 +111,19 @@ inline ScalarValue scalar_value(const c10::Scalar& s) {
 
 inline npu_arg object(npu_arg_kind kind, const void* p, uint64_t count = 1) {
   npu_arg a{};
-  a.kind = p || kind != NPU_ARG_TENSOR ? kind : NPU_ARG_NONE;
+  a.kind = kind;
   a.count = count;
   a.object = p;
+  return a;
+}
+
+// An argument that is absent: says of what kind, because CANN numbers absent tensors too.
+template <class P>
+npu_arg absent() {
+  npu_arg a{};
+  if constexpr (std::is_same_v<P, const aclTensor*> || std::is_same_v<P, aclTensor*>) a.dtype = NPU_ARG_TENSOR;
+  else if constexpr (std::is_same_v<P, const aclTensorList*> || std::is_same_v<P, aclTensorList*>) a.dtype = NPU_ARG_TENSORS;
+  else a.dtype = NPU_ARG_WORD;  // anything that has no address to replace
   return a;
 }
 
@@ -122,17 +132,17 @@ inline npu_arg object(npu_arg_kind kind, const void* p, uint64_t count = 1) {
 template <class P>
 struct Packer {
   static npu_arg pack(const at::Tensor& t) {
-    return object(NPU_ARG_TENSOR, t.defined() ? t.unsafeGetTensorImpl() : nullptr);
+    return t.defined() ? object(NPU_ARG_TENSOR, t.unsafeGetTensorImpl()) : absent<P>();
   }
   static npu_arg pack(const std::optional<at::Tensor>& t) {
-    return t.has_value() ? pack(*t) : npu_arg{};
+    return t.has_value() ? pack(*t) : absent<P>();
   }
   static npu_arg pack(const ScalarValue& s) {
     npu_arg a = object(NPU_ARG_SCALAR, s.bytes);
     a.dtype = s.dtype;
     return a;
   }
-  static npu_arg pack(const std::optional<ScalarValue>& s) { return s ? pack(*s) : npu_arg{}; }
+  static npu_arg pack(const std::optional<ScalarValue>& s) { return s ? pack(*s) : absent<P>(); }
   static npu_arg pack(c10::IntArrayRef v) { return object(NPU_ARG_INTS, v.data(), v.size()); }
   static npu_arg pack(const std::vector<int64_t>& v) { return object(NPU_ARG_INTS, v.data(), v.size()); }
   static npu_arg pack(c10::ArrayRef<bool> v) { return object(NPU_ARG_BOOLS, v.data(), v.size()); }
@@ -148,7 +158,7 @@ struct Packer {
     if constexpr (std::is_floating_point_v<P>) return word(to_word<P>(static_cast<double>(v)));
     else return word(static_cast<uint64_t>(static_cast<int64_t>(v)));
   }
-  static npu_arg pack(std::nullopt_t) { return npu_arg{}; }
+  static npu_arg pack(std::nullopt_t) { return absent<P>(); }
 
  private:
   static npu_arg word(uint64_t w) {

@@ -32,13 +32,18 @@ namespace npu {
 
 class Launcher;
 
+namespace detail {
+struct StreamState;
+}
+
 // A position in one device's queue: 1 for the first piece of work.
 using Ticket = uint64_t;
 
 // What a task gets besides its payload.
 struct TaskContext {
   aclrtStream stream;
-  Launcher& launcher;  // the device's descriptors, executors and workspaces (internal)
+  Launcher& launcher;  // the device's descriptors, executors and workspaces (internal, as is `state`)
+  detail::StreamState& state;
 };
 using TaskRun = void (*)(const void* payload, const TaskContext& context);
 // What an error says about the payload, "aclnnAdd(float32[2, 3], ...)"; null: the task's name.
@@ -62,8 +67,10 @@ class NPU_API LaunchQueue {
 
   DeviceIndex device() const noexcept { return device_; }
 
-  // Enqueues a copy of `size` bytes of `payload`. `kind` must live as long as the process.
+  // Enqueues a copy of `size` bytes of `payload`, 16-byte aligned when the task gets it. RuntimeError after shutdown, in a
+  // bad fork, and from a task of this same queue.
   Ticket enqueue(const TaskKind& kind, const NPUStream& stream, const void* payload, size_t size);
+  Ticket enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload, size_t size);  // internal
 
   // Enqueues `task(aclrtStream)`, a small callable without ownership: it is copied as bytes. It may throw.
   template <class F>
@@ -103,6 +110,10 @@ class NPU_API LaunchQueue {
 NPU_API void synchronize_stream(const NPUStream& stream);
 // Flushes all queues of this process that were started. Raises nothing.
 NPU_API void flush_all() noexcept;
+
+// To be called after an option of CANN changed that operators look at in their first phase (determinism, precision):
+// executors cached before are not used any more.
+NPU_API void launch_options_changed() noexcept;
 
 // Called when CANN has no memory for a workspace: frees what it can on `device` and answers whether it freed anything.
 // Runs on the launch thread, so it must neither flush nor wait for a lock that someone holds while flushing.

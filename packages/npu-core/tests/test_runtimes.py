@@ -1,0 +1,132 @@
+"""Which runtime is chosen, and what is said when none can be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from npu_core import runtimes
+from npu_core.runtimes import Candidate, cann
+
+REAL = Candidate("cann", "/cann/lib64", "CANN 8.2 in /cann/lib64", hardware=True)
+NO_REAL = Candidate("cann", None, "libascendcl.so not found: install the CANN toolkit")
+BROKEN = Candidate("cann", None, "/cann/lib64 lacks libopapi.so: reinstall the CANN toolkit", hardware=True)
+SIM = Candidate("sim", "/sim/lib", "npu-sim 0.1.0", simulated=True)
+
+
+def chosen(selection: runtimes.Selection) -> str | None:
+    return selection.chosen.name if selection.chosen else None
+
+
+def test_auto_prefers_real_devices() -> None:
+    assert chosen(runtimes.choose("auto", (REAL, SIM))) == "cann"
+
+
+def test_auto_simulates_where_there_is_no_hardware() -> None:
+    selection = runtimes.choose("auto", (NO_REAL, SIM))
+    assert chosen(selection) == "sim"
+    assert selection.simulated
+
+
+def test_auto_never_simulates_beside_hardware_whose_runtime_is_broken() -> None:
+    selection = runtimes.choose("auto", (BROKEN, SIM))
+    assert selection.chosen is None
+    assert "lacks libopapi.so" in selection.reason
+    assert "reinstall the CANN toolkit" in selection.reason
+
+
+def test_a_name_is_obeyed_even_beside_real_devices() -> None:
+    assert chosen(runtimes.choose("sim", (REAL, SIM))) == "sim"
+
+
+def test_a_name_that_cannot_serve_gives_its_reason_and_nothing_else() -> None:
+    selection = runtimes.choose("cann", (NO_REAL, SIM))
+    assert selection.chosen is None
+    assert selection.reason == f"NPU_RUNTIME=cann; cann: {NO_REAL.reason}"
+
+
+def test_an_unknown_name_is_answered_with_what_there_is_and_what_to_install() -> None:
+    selection = runtimes.choose("sim", (NO_REAL,))
+    assert selection.chosen is None
+    assert selection.reason == "NPU_RUNTIME=sim names no installed runtime (have: cann): pip install npu-sim"
+
+
+def test_none_turns_the_device_off() -> None:
+    assert runtimes.choose("none", (REAL, SIM)).chosen is None
+
+
+def test_without_any_runtime_every_reason_is_given_and_the_simulator_hinted_at() -> None:
+    reason = runtimes.choose("auto", (NO_REAL,)).reason
+    assert "libascendcl.so not found" in reason
+    assert reason.endswith("pip install npu-sim")
+
+
+def test_cann_is_found_through_its_home_and_needs_a_device(
+    cann_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = cann_tree()
+    monkeypatch.setenv("ASCEND_HOME_PATH", str(home))
+    absent = cann.find((), str(tmp_path / "davinci[0-9]*"))
+    assert absent["library_dir"] is None
+    assert "there is no" in absent["reason"]
+    assert "driver" in absent["reason"]
+    (tmp_path / "davinci0").touch()
+    present = cann.find((), str(tmp_path / "davinci[0-9]*"))
+    assert present["library_dir"] == str(home / "lib64")
+    assert present["version"] == "8.2.RC1"
+
+
+@pytest.mark.parametrize("where", ["ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "LD_LIBRARY_PATH", "installed"])
+def test_cann_is_looked_for_in_every_documented_place(
+    where: str, cann_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ASCEND_HOME_PATH", "ASCEND_TOOLKIT_HOME", "LD_LIBRARY_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "davinci3").touch()
+    home = cann_tree()
+    if where != "installed":
+        monkeypatch.setenv(where, f"/nowhere:{home}/lib64" if where == "LD_LIBRARY_PATH" else str(home))
+    found = cann.find((str(home),) if where == "installed" else ("/nowhere",), str(tmp_path / "davinci[0-9]*"))
+    assert found["library_dir"] == str(home / "lib64")
+    assert (str(home) if where == "installed" else where) in found["reason"]
+
+
+def test_a_missing_library_is_named(cann_tree: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "davinci0").touch()
+    home = cann_tree(libraries=("libascendcl.so", "libopapi.so"))
+    found = cann.find((str(home),), str(tmp_path / "davinci[0-9]*"))
+    assert found["library_dir"] is None
+    assert "lacks libnnopbase.so" in found["reason"]
+
+
+def test_a_version_that_is_too_old_is_named_with_the_needed_one(cann_tree: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "davinci0").touch()
+    home = cann_tree(version="7.0.0")
+    found = cann.find((str(home),), str(tmp_path / "davinci[0-9]*"))
+    assert found["library_dir"] is None
+    assert "CANN 7.0.0" in found["reason"]
+    assert "need 8.0" in found["reason"]
+
+
+def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: "Site") -> None:  # noqa: F821
+    site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code="def provider(): 1 / 0")
+    code = "def provider(): return {'library_dir': '/x', 'reason': 'here', 'simulated': True}"
+    site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
+    found = site.json(
+        "from npu_core import runtimes; out = {c.name: [c.library_dir, c.reason] for c in runtimes.candidates()}"
+    )
+    assert found["good"] == ["/x", "here"]
+    assert found["bad"][0] is None
+    assert "ZeroDivisionError" in found["bad"][1]
+    assert "pip install --force-reinstall npu-bad" in found["bad"][1]
+
+
+def test_a_runtime_may_set_variables_but_never_overrides_the_users(site: "Site") -> None:  # noqa: F821
+    code = "def provider(): return {'library_dir': '/x', 'reason': 'r', 'env': {'XA': 'theirs', 'XB': 'theirs'}}"
+    site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
+    out = site.json(
+        "import os; from npu_core import runtimes; runtimes.select(); out = [os.environ['XA'], os.environ['XB']]",
+        NPU_RUNTIME="good",
+        XB="mine",
+    )
+    assert out == ["theirs", "mine"]
