@@ -21,7 +21,9 @@ def test_the_perceptron_learns_digits_on_the_device_as_on_the_cpu(full: Environm
     done = full.run(full.python, str(ROOT / "demo" / "digits.py"), timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "CPU fallbacks     0" in done.stdout
-    ran = re.findall(
-        r"^aten\.(?:addmm|mm|_log_softmax|nll_loss_backward|threshold_backward) +(\d+) *$", done.stdout, re.M
-    )
-    assert len(ran) == 5, done.stdout
+    rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.startswith("aten.")}
+    head = next(line.split() for line in done.stdout.splitlines() if line.startswith("operator"))
+    assert head[1] == "npu"
+    for name in ("addmm", "mm", "relu", "_log_softmax", "nll_loss_forward", "nll_loss_backward", "threshold_backward"):
+        assert len(rows[f"aten.{name}"]) == 1, f"{name} ran on more than one device"
+        assert f"{rows[f'aten.{name}'][0]:>10}" == done.stdout[done.stdout.index(f"aten.{name} ") :][32:42]
