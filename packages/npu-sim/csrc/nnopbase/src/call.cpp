@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reading a call, and the executor's memory.
+#include "npu_sim/nnop/call.h"
+
+#include <cstdlib>
+
+namespace npu_sim::nnop {
+
+int64_t FlatTensor::extent_bytes() const {
+  int64_t last = 0;
+  auto d = sizes(), s = strides();
+  for (uint32_t i = 0; i < ndim; ++i) {
+    if (d[i] == 0) return 0;
+    last += (d[i] - 1) * s[i];
+  }
+  return ((last + 1) * static_cast<int64_t>(dtype_bits(dtype)) + 7) / 8;
+}
+
+std::string describe(std::span<const int64_t> dims) {
+  std::string s = "[";
+  for (size_t i = 0; i < dims.size(); ++i) s += (i ? ", " : "") + std::to_string(dims[i]);
+  return s + "]";
+}
+
+std::string describe(const FlatTensor& t) { return dtype_name(t.dtype) + describe(t.sizes()); }
+
+}  // namespace npu_sim::nnop
+
+using npu_sim::nnop::FlatTensor;
+using npu_sim::nnop::Kind;
+using npu_sim::nnop::Param;
+
+aclOpExecutor* aclOpExecutor::clone() const {
+  void* block = std::malloc(bytes_);
+  if (!block) throw std::bad_alloc();
+  auto* copy = new (block) aclOpExecutor(*op_, bytes_);
+  copy->workspace_ = workspace_;
+  copy->slots_ = slots_;
+  std::memcpy(static_cast<void*>(copy + 1), static_cast<const void*>(this + 1),
+              bytes_ - sizeof(aclOpExecutor));
+  return copy;
+}
+
+void aclOpExecutor::destroy(aclOpExecutor* e) {
+  e->magic.store(0, std::memory_order_relaxed);
+  e->~aclOpExecutor();
+  std::free(e);
+}
+
+FlatTensor* aclOpExecutor::nth_tensor(size_t index, bool inputs, bool outputs) const {
+  for (uint32_t i = 0; i < op_->count; ++i) {
+    const Param& p = op_->params[i];
+    if (!((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
+    if (p.kind == Kind::tensor) {
+      if (index-- == 0) return const_cast<FlatTensor*>(tensor(i));
+    } else if (p.kind == Kind::tensors) {
+      if (index < list_size(i)) return const_cast<FlatTensor*>(list_tensor(i, static_cast<uint32_t>(index)));
+      index -= list_size(i);
+    }
+  }
+  return nullptr;
+}
+
+FlatTensor* aclOpExecutor::list_element(size_t ir_index, size_t relative, bool inputs, bool outputs) const {
+  for (uint32_t i = 0; i < op_->count; ++i) {
+    const Param& p = op_->params[i];
+    if (!((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
+    if (p.kind != Kind::tensor && p.kind != Kind::tensors) continue;
+    if (ir_index-- != 0) continue;
+    if (p.kind == Kind::tensors && relative < list_size(i))
+      return const_cast<FlatTensor*>(list_tensor(i, static_cast<uint32_t>(relative)));
+    return nullptr;
+  }
+  return nullptr;
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The second phase: hands the call to the stream.
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "npu_sim/error.h"
+#include "npu_sim/memory.h"
+#include "npu_sim/nnop/call.h"
+#include "npu_sim/nnop/operator.h"
+#include "npu_sim/stream.h"
+
+namespace npu_sim::nnop {
+
+namespace {
+
+// Owns an executor on its way through the stream.
+class Owned {
+ public:
+  explicit Owned(aclOpExecutor* e) : e_(e) {}
+  Owned(Owned&& o) noexcept : e_(std::exchange(o.e_, nullptr)) {}
+  Owned(const Owned&) = delete;
+  Owned& operator=(Owned&&) = delete;
+  ~Owned() {
+    if (e_) aclOpExecutor::destroy(e_);
+  }
+  const aclOpExecutor& operator*() const { return *e_; }
+
+ private:
+  aclOpExecutor* e_;
+};
+
+// Released when the task that holds it has run, or was dropped because the stream had failed before.
+struct Latch {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool released = false;
+
+  void wait() {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [this] { return released; });
+  }
+  void release() {
+    std::lock_guard lock(mutex);
+    released = true;
+    changed.notify_all();
+  }
+};
+
+class Release {
+ public:
+  explicit Release(Latch* l) : latch_(l) {}
+  Release(Release&& o) noexcept : latch_(std::exchange(o.latch_, nullptr)) {}
+  Release(const Release&) = delete;
+  Release& operator=(Release&&) = delete;
+  ~Release() {
+    if (latch_) latch_->release();
+  }
+
+ private:
+  Latch* latch_;
+};
+
+// Answers the code that a device gives for a kernel that faulted.
+int run(const Call& call) {
+  try {
+    call.op().kernel->run(call);
+    return ACL_SUCCESS;
+  } catch (const std::exception& x) {
+    set_error_message(std::string(call.op().name) + ": " + x.what());
+    return ACL_ERROR_RT_AICORE_EXCEPTION;
+  }
+}
+
+aclnnStatus check(const Operator& op, void* workspace, uint64_t size, const aclOpExecutor* e) {
+  if (!e) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(op.name) + ": executor is null");
+  if (!e->alive() || &e->op() != &op)
+    return fail(ACLNN_ERR_PARAM_INVALID,
+                std::string(op.name) + ": the executor is not one that this operator's first phase gave");
+  const uint64_t needed = e->workspace_bytes();
+  if (needed == 0) return ACLNN_SUCCESS;
+  if (!workspace) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(op.name) + ": workspace is null");
+  if (size < needed || !is_device_address(workspace) || !owns(workspace, needed, nullptr))
+    return fail(ACLNN_ERR_PARAM_INVALID, std::string(op.name) + ": needs " + std::to_string(needed) +
+                                             " bytes of device memory as workspace, found " +
+                                             std::to_string(size) +
+                                             (size < needed ? "" : " that are not device memory"));
+  return ACLNN_SUCCESS;
+}
+
+}  // namespace
+
+aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size, aclOpExecutor* executor,
+                   aclrtStream handle) {
+  try {
+    if (auto bad = check(op, workspace, workspace_size, executor)) return bad;
+    std::shared_ptr<Stream> stream;
+    if (int code = stream_of(handle, &stream)) return code;
+    Owned call(executor->repeatable ? executor->clone() : executor);
+    if (!executor->data_dependent())
+      return enqueue(*stream, op.name, [call = std::move(call)] { return run(*call); });
+    // The caller reads the shape as soon as this returned, so it waits, as CANN does.
+    Latch latch;
+    if (int code =
+            enqueue(*stream, op.name, [call = std::move(call), r = Release(&latch)] { return run(*call); }))
+      return code;
+    latch.wait();
+    return ACLNN_SUCCESS;
+  } catch (const std::exception& x) {
+    return fail(ACLNN_ERR_INNER, std::string(op.name) + ": " + x.what());
+  }
+}
+
+}  // namespace npu_sim::nnop

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Softmax and losses. Reductions are 0 none, 1 mean, 2 sum, as in torch.
+#include <ATen/ops/_log_softmax.h>
+#include <ATen/ops/_log_softmax_backward_data.h>
+#include <ATen/ops/_softmax.h>
+#include <ATen/ops/_softmax_backward_data.h>
+#include <ATen/ops/binary_cross_entropy.h>
+#include <ATen/ops/binary_cross_entropy_backward.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/l1_loss.h>
+#include <ATen/ops/mse_loss.h>
+#include <ATen/ops/mse_loss_backward.h>
+#include <ATen/ops/nll_loss_backward.h>
+#include <ATen/ops/nll_loss_forward.h>
+#include <ATen/ops/smooth_l1_loss.h>
+#include <ATen/ops/smooth_l1_loss_backward.h>
+
+#include "../kernel.h"
+
+namespace npu_sim::ops {
+
+namespace {
+
+// CANN takes a loss of shape [] and of shape [1] alike.
+void put(Out out, In value) { out.copy_(value.sizes() == out.sizes() ? value : value.reshape(out.sizes())); }
+at::Tensor single(In t) { return t.numel() == 1 ? t.reshape({}) : t; }
+
+}  // namespace
+
+NPU_SIM_KERNEL(aclnnSoftmax, rules::along_dim, rules::input_bytes) = [](In self, int64_t dim, Out out) {
+  out.copy_(at::_softmax(self.to(out.scalar_type()), dim, false));
+};
+NPU_SIM_KERNEL(aclnnLogSoftmax, rules::along_dim, rules::input_bytes) = [](In self, int64_t dim, Out out) {
+  out.copy_(at::_log_softmax(self.to(out.scalar_type()), dim, false));
+};
+NPU_SIM_KERNEL(aclnnSoftmaxBackward, rules::along_dim) = [](In grad, In output, int64_t dim, Out out) {
+  out.copy_(at::_softmax_backward_data(grad, output, dim, output.scalar_type()));
+};
+NPU_SIM_KERNEL(aclnnLogSoftmaxBackward, rules::along_dim) = [](In grad, In output, int64_t dim, Out out) {
+  out.copy_(at::_log_softmax_backward_data(grad, output, dim, output.scalar_type()));
+};
+
+NPU_SIM_KERNEL(aclnnNLLLoss) = [](In self, In target, In weight, int64_t reduction, int64_t ignore, Out out,
+                                  Out total) {
+  auto [loss, sum] = at::nll_loss_forward(self, target.to(at::kLong), weight, reduction, ignore);
+  put(out, loss);
+  put(total, sum);
+};
+NPU_SIM_KERNEL(aclnnNLLLossBackward, rules::like_self) =
+    [](In grad, In self, In target, In weight, int64_t reduction, int64_t ignore, In total, Out out) {
+      out.copy_(at::nll_loss_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
+                                      weight, reduction, ignore, single(total)));
+    };
+NPU_SIM_KERNEL(aclnnMseLoss) = [](In self, In target, int64_t reduction, Out out) {
+  put(out, at::mse_loss(self, target, reduction));
+};
+NPU_SIM_KERNEL(aclnnMseLossBackward, rules::like_self) = [](In grad, In self, In target, int64_t reduction,
+                                                            Out out) {
+  out.copy_(at::mse_loss_backward(grad, self, target, reduction));
+};
+NPU_SIM_KERNEL(aclnnL1Loss) = [](In self, In target, int64_t reduction, Out out) {
+  put(out, at::l1_loss(self, target, reduction));
+};
+NPU_SIM_KERNEL(aclnnSmoothL1Loss) = [](In self, In target, int64_t reduction, double beta, Out out) {
+  put(out, at::smooth_l1_loss(self, target, reduction, beta));
+};
+NPU_SIM_KERNEL(aclnnSmoothL1LossBackward, rules::broadcast) = [](In grad, In self, In target,
+                                                                 int64_t reduction, double beta, Out out) {
+  out.copy_(at::smooth_l1_loss_backward(grad, self, target, reduction, beta));
+};
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropy) = [](In self, In target, OptIn weight, int64_t reduction, Out out) {
+  put(out, at::binary_cross_entropy(self, target, weight, reduction));
+};
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropyBackward,
+               rules::like_self) = [](In grad, In self, In target, OptIn weight, int64_t reduction, Out out) {
+  out.copy_(at::binary_cross_entropy_backward(grad, self, target, weight, reduction));
+};
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogits) = [](In self, In target, OptIn weight, OptIn pos_weight,
+                                                       int64_t reduction, Out out) {
+  put(out, at::binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction));
+};
+
+}  // namespace npu_sim::ops

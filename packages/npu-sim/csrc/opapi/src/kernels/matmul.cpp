@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Matrix products.
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/addmv.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/dot.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/mm.h>
+
+#include "../kernel.h"
+
+namespace npu_sim::ops {
+
+namespace {
+
+// Calls f(a, b) with both inputs in the dtype that they promote to.
+template <class F>
+at::Tensor promoted(In a, In b, F f) {
+  if (a.scalar_type() == b.scalar_type()) return f(a, b);
+  const auto type = c10::promoteTypes(a.scalar_type(), b.scalar_type());
+  return f(a.to(type), b.to(type));
+}
+
+// torch wants the output in the inputs' dtype; CANN casts.
+bool direct(In a, In b, In out) {
+  return a.scalar_type() == b.scalar_type() && a.scalar_type() == out.scalar_type();
+}
+
+}  // namespace
+
+NPU_SIM_KERNEL(aclnnMm, rules::mm, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+  if (direct(self, mat2, out))
+    at::mm_out(out, self, mat2);
+  else
+    out.copy_(promoted(self, mat2, [](In a, In b) { return at::mm(a, b); }));
+};
+NPU_SIM_KERNEL(aclnnMatmul, rules::matmul, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+  if (direct(self, mat2, out))
+    at::matmul_out(out, self, mat2);
+  else
+    out.copy_(promoted(self, mat2, [](In a, In b) { return at::matmul(a, b); }));
+};
+NPU_SIM_KERNEL(aclnnBatchMatMul, rules::bmm, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+  if (direct(self, mat2, out) && self.size(0) == mat2.size(0))
+    at::bmm_out(out, self, mat2);
+  else
+    out.copy_(promoted(self, mat2, [](In a, In b) { return at::matmul(a, b); }));
+};
+NPU_SIM_KERNEL(aclnnAddmm, rules::addmm, rules::output_bytes) = [](In self, In mat1, In mat2, Num beta,
+                                                                   Num alpha, Out out, int64_t) {
+  const auto type = out.scalar_type();
+  if (direct(mat1, mat2, out))
+    at::addmm_out(out, self.to(type), mat1, mat2, beta, alpha);
+  else
+    out.copy_(promoted(mat1, mat2,
+                       [&](In a, In b) { return at::addmm(self.to(a.scalar_type()), a, b, beta, alpha); }));
+};
+NPU_SIM_KERNEL(aclnnAddmv, rules::addmv, rules::output_bytes) = [](In self, In mat, In vec, Num alpha,
+                                                                   Num beta, Out out, int64_t) {
+  const auto type = out.scalar_type();
+  at::addmv_out(out, self.to(type), mat.to(type), vec.to(type), beta, alpha);
+};
+NPU_SIM_KERNEL(aclnnBaddbmm, rules::baddbmm, rules::output_bytes) =
+    [](In self, In batch1, In batch2, Num beta, Num alpha, Out out, int64_t) {
+      const auto type = out.scalar_type();
+      at::baddbmm_out(out, self.to(type), batch1.to(type), batch2.to(type), beta, alpha);
+    };
+NPU_SIM_KERNEL(aclnnDot, rules::dot) = [](In self, In tensor, Out out) {
+  out.copy_(at::dot(self, tensor).view(out.sizes()));
+};
+
+}  // namespace npu_sim::ops
