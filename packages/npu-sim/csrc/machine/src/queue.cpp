@@ -35,7 +35,11 @@ bool spin(Predicate done) {
   return false;
 }
 
-bool is_device_fault(int code) { return code >= 507000 && code <= 507999; }
+// A wait that lasted too long is its stream's error only.
+bool is_device_fault(int code) {
+  return code >= 507000 && code <= 507999 && code != ACL_ERROR_RT_STREAM_SYNC_TIMEOUT &&
+         code != ACL_ERROR_RT_EVENT_SYNC_TIMEOUT;
+}
 
 int next_stream_id() {
   static std::atomic<int> next{0};

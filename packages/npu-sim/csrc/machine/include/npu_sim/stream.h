@@ -33,7 +33,8 @@ NPU_SIM_API int device_of(const Stream& stream);
 
 // Runs `task` on the stream's worker after everything enqueued before it. `name` must outlive the task. What
 // the task answers, or throws, becomes the stream's error:
-//   - a code from 507000 to 507999 is a fault of the device: no later task of the device runs, and every
+//   - a code from 507000 to 507999 (but a wait's timeout) is a fault of the device: no later task of the
+//   device runs, and every
 //     synchronisation answers it until aclrtResetDevice or aclrtDeviceTaskAbort, as after an AI Core
 //     exception;
 //   - any other code is answered by the next synchronisation of the stream or its device; later tasks run,
