@@ -99,3 +99,15 @@ def cann_tree(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+@pytest.fixture(scope="session")
+def npu() -> Any:
+    """`torch.npu` on a simulated machine with at least two devices. Fails, and does not skip, if it does not start."""
+    os.environ.setdefault("NPU_RUNTIME", "sim")
+    import torch
+
+    module: Any = torch.npu  # type: ignore[attr-defined]
+    module.init()
+    assert module.device_count() >= 2
+    return module

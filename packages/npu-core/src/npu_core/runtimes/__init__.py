@@ -59,7 +59,8 @@ def candidates() -> tuple[Candidate, ...]:
         try:
             provider: Callable[[], dict[str, Any]] = entry.load()
             answer = {k: v for k, v in provider().items() if k in Candidate._fields and v is not None}
-            answer = {"library_dir": None, "reason": "", **answer, "name": entry.name, "provided_by": source}
+            default = {"library_dir": None, "reason": f"found by {source}"}
+            answer = {**default, **answer, "name": entry.name, "provided_by": source}
             found.append(Candidate(**answer))
         except Exception as error:
             reason = f"the runtime '{entry.name}' of {source} is broken ({type(error).__name__}: {error}): "
