@@ -29,9 +29,6 @@ struct Cann {
 // the remedy. Throws after CANN was loaded.
 NPU_API void set_runtime(std::optional<std::string> library_dir, std::string reason, bool simulated = false);
 NPU_API bool is_simulated() noexcept;
-// Called once, before the first load, if nobody called set_runtime() yet: to choose a runtime only when one is needed.
-// Runs on whichever thread comes first, with no lock held.
-NPU_API void set_runtime_selector(void (*selector)()) noexcept;
 // What is called, without any lock, if the runtime is needed before set_runtime(); it should call that. Several threads
 // may call it at once.
 NPU_API void set_runtime_selector(void (*selector)()) noexcept;

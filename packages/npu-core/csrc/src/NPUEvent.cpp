@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "npu/core/NPUEvent.h"
+
+#include <c10/util/Exception.h>
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "npu/core/error.h"
+#include "npu/core/launch_queue.h"
+
+namespace npu {
+namespace detail {
+
+// Shared by the NPUEvent and every queued record and wait; the last one out gives the aclrtEvent back.
+struct EventState {
+  EventState(DeviceIndex d, bool t) : device(d), timing(t) {}
+
+  const DeviceIndex device;
+  const bool timing;
+  std::atomic<int> users{1};
+  std::atomic<Ticket> recorded{0};  // ticket of the last record, in `device`'s queue
+  // Created by the first record that is launched; others read it after that ticket was launched.
+  std::atomic<aclrtEvent> native{nullptr};
+
+  void create();
+};
+
+}  // namespace detail
+
+using detail::EventState;
+
+namespace {
+
+constexpr size_t kPooled = 256;
+
+// Events for reuse: creating one costs more than recording it. A pooled event may still be pending on the device; to
+// record it anew is allowed, and waits that were launched before keep the old record.
+struct EventPool {
+  std::mutex mutex;
+  std::vector<aclrtEvent> free[2];  // without and with timing
+};
+
+EventPool& pool_of(DeviceIndex device) {
+  static auto* pools = new EventPool[kMaxDevices];  // leaked: events are given back until the very end
+  return pools[device];
+}
+
+void give_back(const EventState& state) noexcept {
+  aclrtEvent event = state.native.load(std::memory_order_acquire);
+  if (!event || !cann_usable()) return;
+  {
+    EventPool& pool = pool_of(state.device);
+    std::lock_guard lock(pool.mutex);
+    if (pool.free[state.timing].size() < kPooled) {
+      pool.free[state.timing].push_back(event);
+      return;
+    }
+  }
+  NPU_CHECK_WARN(cann().aclrtDestroyEvent(event));
+}
+
+void retain(EventState* state) noexcept { state->users.fetch_add(1, std::memory_order_relaxed); }
+
+void unref(EventState* state) noexcept {
+  if (!state || state->users.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  give_back(*state);
+  delete state;
+}
+
+// A queued task's share of the event.
+struct Share {
+  EventState* state;
+  ~Share() { unref(state); }
+};
+
+struct RecordTask {
+  EventState* state;
+  static void run(const void* payload, const TaskContext& context) {
+    Share share{static_cast<const RecordTask*>(payload)->state};
+    share.state->create();
+    NPU_CHECK(cann().aclrtRecordEvent(share.state->native.load(), context.stream));
+  }
+};
+
+struct WaitTask {
+  EventState* state;
+  Ticket ticket;
+  static void run(const void* payload, const TaskContext& context) {
+    const auto& task = *static_cast<const WaitTask*>(payload);
+    Share share{task.state};
+    // Of another device's queue this waits until the record was launched; of its own it was, in order.
+    if (LaunchQueue* queue = LaunchQueue::started(task.state->device)) queue->flush(task.ticket);
+    aclrtEvent event = task.state->native.load(std::memory_order_acquire);
+    if (event) NPU_CHECK(cann().aclrtStreamWaitEvent(context.stream, event));  // null: its record failed and said so
+  }
+};
+
+constexpr TaskKind kRecord{"event record", &RecordTask::run};
+constexpr TaskKind kWait{"event wait", &WaitTask::run};
+
+}  // namespace
+
+void EventState::create() {
+  if (native.load(std::memory_order_relaxed)) return;
+  aclrtEvent event = nullptr;
+  {
+    EventPool& pool = pool_of(device);
+    std::lock_guard lock(pool.mutex);
+    auto& free = pool.free[timing];
+    if (!free.empty()) {
+      event = free.back();
+      free.pop_back();
+    }
+  }
+  if (!event) {
+    const uint32_t flags = ACL_EVENT_SYNC | (timing ? ACL_EVENT_TIME_LINE : 0);
+    NPU_CHECK(cann().aclrtCreateEventExWithFlag(&event, flags));
+  }
+  native.store(event, std::memory_order_release);
+}
+
+NPUEvent::~NPUEvent() { unref(state_); }
+
+NPUEvent::NPUEvent(NPUEvent&& other) noexcept
+    : state_(std::exchange(other.state_, nullptr)), timing_(other.timing_) {}
+
+NPUEvent& NPUEvent::operator=(NPUEvent&& other) noexcept {
+  std::swap(state_, other.state_);
+  timing_ = other.timing_;
+  return *this;
+}
+
+DeviceIndex NPUEvent::device_index() const noexcept { return state_ ? state_->device : -1; }
+
+aclrtEvent NPUEvent::event() {
+  if (!state_) state_ = new EventState(current_device(), timing_);
+  if (LaunchQueue* queue = LaunchQueue::started(state_->device)) queue->flush(state_->recorded.load());
+  bind_device(state_->device);
+  state_->create();
+  return state_->native.load();
+}
+
+void NPUEvent::record(const NPUStream& stream) {
+  if (!state_) state_ = new EventState(stream.device_index(), timing_);
+  TORCH_CHECK(state_->device == stream.device_index(), "Event device npu:", static_cast<int>(state_->device),
+              " does not match recording stream's device npu:", static_cast<int>(stream.device_index()), ".");
+  LaunchQueue& queue = LaunchQueue::of(stream.device_index());
+  retain(state_);  // given back by the task; an enqueue that is refused (shutdown) leaves it behind
+  const RecordTask task{state_};
+  state_->recorded.store(queue.enqueue(kRecord, stream, &task, sizeof task), std::memory_order_release);
+}
+
+void NPUEvent::block(const NPUStream& stream) const {
+  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
+  if (!ticket) return;
+  retain(state_);
+  const WaitTask task{state_, ticket};
+  LaunchQueue::of(stream.device_index()).enqueue(kWait, stream, &task, sizeof task);
+}
+
+bool NPUEvent::query() const {
+  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
+  if (!ticket) return true;
+  LaunchQueue* queue = LaunchQueue::started(state_->device);
+  if (queue && !queue->launched(ticket)) return false;
+  aclrtEvent event = state_->native.load(std::memory_order_acquire);
+  if (!event) return true;  // the record failed; the next synchronisation says so
+  bind_device(state_->device);
+  aclrtEventRecordedStatus status = ACL_EVENT_RECORDED_STATUS_NOT_READY;
+  NPU_CHECK(cann().aclrtQueryEventStatus(event, &status));
+  return status == ACL_EVENT_RECORDED_STATUS_COMPLETE;
+}
+
+void NPUEvent::synchronize() const {
+  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
+  if (!ticket) return;
+  LaunchQueue* queue = LaunchQueue::started(state_->device);
+  if (queue) queue->flush(ticket);
+  bind_device(state_->device);
+  aclrtEvent event = state_->native.load(std::memory_order_acquire);
+  const int code = event ? cann().aclrtSynchronizeEvent(event) : 0;
+  if (queue) queue->raise_error();
+  if (code != 0) raise_cann("aclrtSynchronizeEvent", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+}
+
+double NPUEvent::elapsed_time(const NPUEvent& end) const {
+  TORCH_CHECK_VALUE(timing_ && end.timing_, "Both events must be created with argument 'enable_timing=True'.");
+  TORCH_CHECK_VALUE(state_ && end.state_ && state_->recorded.load() && end.state_->recorded.load(),
+                    "Both events must be recorded before calculating elapsed time.");
+  TORCH_CHECK_VALUE(query() && end.query(),
+                    "Both events must be completed before calculating elapsed time: call synchronize() first.");
+  TORCH_CHECK_VALUE(state_->device == end.state_->device, "Events of different devices have no common clock: npu:",
+                    static_cast<int>(state_->device), " and npu:", static_cast<int>(end.state_->device), ".");
+  bind_device(state_->device);
+  float ms = 0;
+  NPU_CHECK(cann().aclrtEventElapsedTime(&ms, state_->native.load(), end.state_->native.load()));
+  return ms;
+}
+
+void* NPUEvent::release() noexcept { return std::exchange(state_, nullptr); }
+
+NPUEvent NPUEvent::adopt(void* released) noexcept {
+  auto* state = static_cast<EventState*>(released);
+  NPUEvent event(state && state->timing);
+  event.state_ = state;
+  return event;
+}
+
+}  // namespace npu

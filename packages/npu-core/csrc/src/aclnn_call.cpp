@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "aclnn_call.h"
+
+#include <c10/util/Exception.h>
+
+#include "launcher.h"
+#include "npu/core/error.h"
+#include "operator.h"
+
+namespace npu {
+namespace {
+
+constexpr uint64_t kMaxDims = 25;  // of abi.h
+
+// CANN's own checks of arguments are the caller's mistake, the rest is the device's trouble.
+[[noreturn]] void raise_call(const Operator& op, const char* phase, int code) {
+  std::string message = error_message((std::string(op.descriptor->name) + phase).c_str(), code);
+  const c10::SourceLocation at{__func__, __FILE__, static_cast<uint32_t>(__LINE__)};
+  if (code == ACLNN_ERR_PARAM_INVALID || code == ACLNN_ERR_PARAM_NULLPTR) throw c10::Error(at, std::move(message));
+  if (is_out_of_memory(code)) throw c10::OutOfMemoryError(at, std::move(message));
+  throw c10::AcceleratorError(at, code, std::move(message));
+}
+
+void execute(const Operator& op, const TaskContext& context, aclOpExecutor* executor, uint64_t workspace) {
+  void* memory = context.launcher.workspace(context.state, workspace);
+  if (const int code = op.execute(memory, workspace, executor, context.stream); C10_UNLIKELY(code != 0))
+    raise_call(op, "", code);
+}
+
+// A first phase's executor that nobody executed or made repeatable is still ours.
+struct ExecutorGuard {
+  aclOpExecutor* executor;
+  ~ExecutorGuard() {
+    if (executor && cann_usable() && cann().has_aclDestroyAclOpExecutor) cann().aclDestroyAclOpExecutor(executor);
+  }
+  aclOpExecutor* release() { return std::exchange(executor, nullptr); }
+};
+
+struct Prepared {
+  uint64_t workspace = 0;
+  aclOpExecutor* executor = nullptr;
+};
+
+Prepared prepare(const Operator& op, const CallArguments& args) {
+  Prepared p;
+  const int code = op.descriptor->prepare(op.prepare, args.words(), &p.workspace, &p.executor);
+  if (C10_UNLIKELY(code != 0)) raise_call(op, "GetWorkspaceSize", code);
+  return p;
+}
+
+// The plain way, or the way into the cache.
+void run_fresh(const CallView& call, const TaskContext& context, uint64_t hash) {
+  Operator& op = *call.header->op;
+  ExecutorCache& cache = context.launcher.executors;
+  CallArguments args(context.launcher.descriptors, call);
+  const Prepared p = prepare(op, args);
+  ExecutorGuard guard{p.executor};
+  if (hash && p.executor && args.addressable() && cache.seen(hash)) {
+    if (cann().aclSetAclOpExecutorRepeatable(p.executor) == 0) {
+      auto cached = std::make_unique<CachedExecutor>(std::move(args), call, guard.release(), p.workspace);
+      execute(op, context, cached->executor, p.workspace);
+      cache.insert(hash, call, std::move(cached));
+      return;
+    }
+    op.repeatable.store(false, std::memory_order_relaxed);
+  }
+  void* memory = context.launcher.workspace(context.state, p.workspace);
+  const int code = op.execute(memory, p.workspace, guard.release(), context.stream);  // consumes the executor
+  if (C10_UNLIKELY(code != 0)) raise_call(op, "", code);
+}
+
+void run_shaped(const CallView& call, const TaskContext& context) {
+  ShapedResult& result = *call.header->result;
+  const Operator& op = *call.header->op;
+  CallArguments args(context.launcher.descriptors, call);
+  const Prepared p = prepare(op, args);
+  execute(op, context, p.executor, p.workspace);
+  NPU_CHECK(cann().aclrtSynchronizeStream(context.stream));
+  int64_t* dims = nullptr;
+  uint64_t n = 0;
+  NPU_CHECK(cann().aclGetViewShape(static_cast<aclTensor*>(args.object(call.header->shaped)), &dims, &n));
+  const std::unique_ptr<int64_t[]> owned(dims);  // CANN allocates it with new[]
+  TORCH_CHECK(n <= kMaxDims, op.descriptor->name, " answered a shape of ", n, " dimensions");
+  std::copy(dims, dims + n, result.dims);
+  result.ndim = n;
+}
+
+void run_call(const void* payload, const TaskContext& context) {
+  const CallView call(payload);
+  if (ShapedResult* result = call.header->result) {
+    // The caller waits and raises by itself: nothing is left for the queue's error.
+    try {
+      run_shaped(call, context);
+    } catch (...) {
+      result->failure = current_failure();
+    }
+    return;
+  }
+  ExecutorCache& cache = context.launcher.executors;
+  const uint64_t hash = cache.hash(call);
+  if (hash) {
+    if (CachedExecutor* cached = cache.find(hash, call)) {
+      if (C10_LIKELY(cached->readdress(call.addresses())))
+        return execute(*call.header->op, context, cached->executor, cached->workspace);
+      call.header->op->repeatable.store(false, std::memory_order_relaxed);
+      cache.erase(hash);
+      return run_fresh(call, context, 0);
+    }
+  }
+  run_fresh(call, context, hash);
+}
+
+}  // namespace
+
+TaskKind call_task(const Operator& op) { return {op.descriptor->name, &run_call, &describe_call}; }
+
+}  // namespace npu

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "npu/core/launch_queue.h"
+
+#include <c10/util/Exception.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <thread>
+
+#include "launcher.h"
+#include "npu/core/env.h"
+#include "npu/core/error.h"
+#include "process.h"
+#include "ring.h"
+#include "streams.h"
+
+namespace npu {
+namespace {
+
+constexpr size_t kRingBytes = size_t{1} << 21;
+// How often either side looks again before it sleeps: about ten microseconds, the time of one launch. Each look yields,
+// so that on a machine with few cores the one waited for can run.
+constexpr int kLooks = 64;
+constexpr Ticket kNobody = std::numeric_limits<Ticket>::max();
+
+using Clock = std::chrono::steady_clock;
+
+// The queue whose task this thread is running.
+thread_local const LaunchQueue* t_running = nullptr;
+
+std::array<std::atomic<LaunchQueue*>, kMaxDevices> g_queues{};
+
+std::mutex& creation_mutex() {
+  static std::mutex* m = new std::mutex;
+  return *m;
+}
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <class P>
+bool look_for(P reached) {
+  for (int i = 0; i < kLooks; ++i) {
+    if (reached()) return true;
+    for (int k = 0; k < 16; ++k) pause();
+    if (i % 8 == 7) std::this_thread::yield();
+  }
+  return reached();
+}
+
+void check_open() {
+  TORCH_CHECK(!in_bad_fork(), kBadFork);
+  TORCH_CHECK(!closing(), "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+}
+
+}  // namespace
+
+struct LaunchQueue::Impl {
+  explicit Impl(LaunchQueue& q)
+      : owner(q), inline_mode(!env().task_queue || env().launch_blocking), launcher(q.device()) {}
+
+  LaunchQueue& owner;
+  const bool inline_mode;
+  Launcher launcher;
+
+  std::mutex mutex;  // producers: ring, issued, started
+  Ring ring{kRingBytes};
+  bool started = false;
+  std::atomic<Ticket> issued{0};
+
+  std::atomic<bool> sleeping{false};
+  std::atomic<int32_t> wake{0};
+
+  std::atomic<Ticket> done{0};
+  std::mutex done_mutex;
+  std::condition_variable done_changed;
+  std::atomic<Ticket> wanted{kNobody};  // the smallest ticket that somebody sleeps for
+
+  std::mutex error_mutex;
+  std::atomic<bool> has_error{false};
+  Failure error;
+  Location error_where;  // made text by who raises: that needs the GIL, which the launch thread must never wait for
+
+  std::mutex inline_mutex;  // inline modes: one launch at a time, as on the launch thread
+
+  void start();
+  void loop();
+  void wait_for_work();
+  void run(const Record& record) noexcept;
+  void finish(Ticket ticket) noexcept;
+  bool wait(Ticket ticket, Clock::time_point deadline) noexcept;
+  Ticket run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload);
+};
+
+namespace {
+
+std::string explain(const TaskKind& kind, const void* payload, const detail::StreamState& stream) {
+  std::string what = kind.name;
+  try {
+    if (kind.describe) what = kind.describe(payload);
+  } catch (...) {
+    // The name alone then.
+  }
+  return "\n  operation: " + what + " on npu:" + std::to_string(stream.device) + ", stream " + std::to_string(stream.id);
+}
+
+// What to say besides about an error of queued work.
+std::string explain_delay(const Location& location) {
+  const std::string where = resolve_location(location);
+  return "\n  enqueued at: " + (where.empty() ? "a thread without Python frames (a backward pass?)" : where) +
+         "\nLaunches are asynchronous: this is raised at the next synchronising call. ASCEND_LAUNCH_BLOCKING=1 raises it "
+         "where it was enqueued.";
+}
+
+}  // namespace
+
+void LaunchQueue::Impl::start() {
+  // The interpreter's thread is the one to get signals: Ctrl-C must not land here.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread([this] { loop(); }).detach();  // ends with the process: it holds nothing that must be released
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  started = true;
+}
+
+void LaunchQueue::Impl::loop() {
+  pthread_setname_np(pthread_self(), ("npu-launch-" + std::to_string(owner.device())).c_str());
+  t_running = &owner;
+  for (Ticket ticket = 1;; ++ticket) {
+    Record* record = nullptr;
+    while (!(record = ring.front())) wait_for_work();
+    run(*record);
+    ring.pop();
+    finish(ticket);
+  }
+}
+
+void LaunchQueue::Impl::wait_for_work() {
+  if (look_for([this] { return ring.front() != nullptr; })) return;
+  const int32_t seen = wake.load();
+  sleeping.store(true, std::memory_order_seq_cst);
+  if (!ring.front()) wake.wait(seen);
+  sleeping.store(false, std::memory_order_seq_cst);
+}
+
+void LaunchQueue::Impl::run(const Record& record) noexcept {
+  try {
+    bind_device(owner.device());
+    record.kind.run(record.payload(), {record.stream->handle(), launcher, *record.stream});
+  } catch (...) {
+    if (has_error.load(std::memory_order_acquire)) return;  // the first one is the cause
+    Failure f = current_failure();
+    f.message += explain(record.kind, record.payload(), *record.stream);
+    std::lock_guard lock(error_mutex);
+    error = std::move(f);
+    error_where = record.where;
+    has_error.store(true, std::memory_order_release);
+  }
+}
+
+void LaunchQueue::Impl::finish(Ticket ticket) noexcept {
+  done.store(ticket, std::memory_order_seq_cst);
+  if (C10_LIKELY(ticket < wanted.load(std::memory_order_seq_cst))) return;
+  std::lock_guard lock(done_mutex);
+  wanted.store(kNobody);
+  done_changed.notify_all();
+}
+
+bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept {
+  auto reached = [&] { return done.load(std::memory_order_seq_cst) >= ticket; };
+  if (look_for(reached)) return true;
+  std::unique_lock lock(done_mutex);
+  for (;;) {
+    if (wanted.load() > ticket) wanted.store(ticket, std::memory_order_seq_cst);
+    if (reached()) return true;
+    if (deadline == Clock::time_point::max()) done_changed.wait(lock);
+    else if (done_changed.wait_until(lock, deadline) == std::cv_status::timeout) return reached();
+  }
+}
+
+Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload) {
+  std::lock_guard lock(inline_mutex);
+  const Ticket ticket = issued.fetch_add(1) + 1;
+  struct Done {
+    Impl& impl;
+    Ticket ticket;
+    const LaunchQueue* before = std::exchange(t_running, &impl.owner);
+    ~Done() {
+      t_running = before;
+      impl.done.store(ticket);
+    }
+  } done_on_return{*this, ticket};
+  stream.last_ticket.store(ticket, std::memory_order_release);
+  try {
+    bind_device(owner.device());
+    aclrtStream native = stream.handle();
+    kind.run(payload, {native, launcher, stream});
+    if (env().launch_blocking) NPU_CHECK(cann().aclrtSynchronizeStream(native));
+  } catch (...) {
+    Failure f = current_failure();
+    f.message += explain(kind, payload, stream);
+    raise_failure(f);
+  }
+  return ticket;
+}
+
+LaunchQueue::LaunchQueue(DeviceIndex device) : device_(device), impl_(new Impl(*this)) {}
+
+LaunchQueue& LaunchQueue::of(DeviceIndex device) {
+  TORCH_CHECK_INDEX(device >= 0 && device < kMaxDevices, "npu:", static_cast<int>(device), " does not exist");
+  auto& slot = g_queues[static_cast<size_t>(device)];
+  if (LaunchQueue* q = slot.load(std::memory_order_acquire); C10_LIKELY(q != nullptr)) return *q;
+  check_open();
+  bind_device(device);
+  std::lock_guard lock(creation_mutex());
+  if (!slot.load()) slot.store(new LaunchQueue(device), std::memory_order_release);  // leaked: lives as its thread
+  return *slot.load();
+}
+
+LaunchQueue* LaunchQueue::started(DeviceIndex device) noexcept {
+  if (device < 0 || device >= kMaxDevices || in_bad_fork()) return nullptr;
+  return g_queues[static_cast<size_t>(device)].load(std::memory_order_acquire);
+}
+
+Ticket LaunchQueue::enqueue(const TaskKind& kind, const NPUStream& stream, const void* payload, size_t size) {
+  return enqueue(kind, detail::stream_state(stream.unwrap()), payload, size);
+}
+
+Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload, size_t size) {
+  check_open();
+  TORCH_CHECK(t_running != this, "'", kind.name, "' was enqueued by a task of the same launch queue, which would deadlock");
+  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload);
+
+  const Location where = capture_location();
+  Impl& q = *impl_;
+  std::unique_lock lock(q.mutex);
+  if (C10_UNLIKELY(!q.started)) q.start();
+  Record* record = nullptr;
+  while (C10_UNLIKELY(!(record = q.ring.reserve(size)))) {
+    const Ticket next = q.done.load() + 1;
+    lock.unlock();
+    q.wait(next, Clock::time_point::max());
+    lock.lock();
+  }
+  record->kind = kind;
+  record->stream = &stream;
+  record->where = where;
+  std::memcpy(record->payload(), payload, size);
+  const Ticket ticket = q.issued.load(std::memory_order_relaxed) + 1;
+  q.issued.store(ticket, std::memory_order_release);
+  stream.last_ticket.store(ticket, std::memory_order_release);
+  q.ring.publish();
+  lock.unlock();
+  if (q.sleeping.load(std::memory_order_seq_cst) && q.sleeping.exchange(false)) {
+    q.wake.fetch_add(1);
+    q.wake.notify_one();
+  }
+  return ticket;
+}
+
+Ticket LaunchQueue::enqueue_named(const char* name, const NPUStream& stream, TaskRun run, const void* payload,
+                                  size_t size) {
+  return enqueue(TaskKind{name, run, nullptr}, stream, payload, size);
+}
+
+void LaunchQueue::flush() noexcept { flush(impl_->issued.load(std::memory_order_acquire)); }
+
+void LaunchQueue::flush(Ticket ticket) noexcept {
+  if (t_running == this || in_bad_fork()) return;
+  impl_->wait(ticket, Clock::time_point::max());
+}
+
+bool LaunchQueue::flush_for(int milliseconds) noexcept {
+  return impl_->wait(impl_->issued.load(std::memory_order_acquire), Clock::now() + std::chrono::milliseconds(milliseconds));
+}
+
+bool LaunchQueue::launched(Ticket ticket) const noexcept { return impl_->done.load(std::memory_order_acquire) >= ticket; }
+
+Failure LaunchQueue::take_error() noexcept {
+  if (C10_LIKELY(!impl_->has_error.load(std::memory_order_acquire))) return {};
+  Failure f;
+  Location where;
+  {
+    std::lock_guard lock(impl_->error_mutex);
+    f = std::exchange(impl_->error, {});
+    where = impl_->error_where;
+    impl_->has_error.store(false, std::memory_order_release);
+  }
+  if (f) f.message += explain_delay(where);
+  return f;
+}
+
+void LaunchQueue::raise_error() {
+  if (Failure f = take_error()) raise_failure(f);
+}
+
+size_t LaunchQueue::release_workspaces() {
+  struct Task {
+    size_t* freed;
+  };
+  static constexpr TaskKind kind{"release of workspaces", [](const void* payload, const TaskContext& context) {
+                                   *static_cast<const Task*>(payload)->freed = context.launcher.release_workspaces();
+                                 }};
+  size_t freed = 0;
+  const Task task{&freed};
+  flush(enqueue(kind, detail::stream_state(getDefaultNPUStream(device_)), &task, sizeof task));
+  return freed;
+}
+
+void synchronize_stream(const NPUStream& stream) {
+  const DeviceIndex device = stream.device_index();
+  detail::StreamState& state = detail::stream_state(stream.unwrap());
+  LaunchQueue* queue = LaunchQueue::started(device);
+  if (queue) queue->flush(state.last_ticket.load(std::memory_order_acquire));
+  bind_device(device);
+  const int code = cann().aclrtSynchronizeStream(state.handle());
+  if (queue) queue->raise_error();
+  if (code != 0) raise_cann("aclrtSynchronizeStream", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+}
+
+void flush_all() noexcept {
+  for (DeviceIndex d = 0; d < kMaxDevices; ++d)
+    if (LaunchQueue* queue = LaunchQueue::started(d)) queue->flush();
+}
+
+}  // namespace npu

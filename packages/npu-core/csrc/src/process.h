@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// State of the process that the parts of the runtime share: fork and shutdown.
+#pragma once
+
+#include <string>
+
+#include "npu/core/NPUFunctions.h"
+
+namespace npu {
+
+inline constexpr const char* kBadFork =
+    "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the 'spawn' start "
+    "method";
+
+// True from the moment shutdown() began: no new work is taken, what is queued still runs.
+bool closing() noexcept;
+
+// The operator libraries that were searched, for messages.
+std::string operator_libraries();
+
+namespace detail {
+// In a forked child: makes cann() raise without touching locks that the parent may have held.
+void forget_cann() noexcept;
+}  // namespace detail
+
+}  // namespace npu
