@@ -107,7 +107,7 @@ def npu() -> Any:
     os.environ.setdefault("NPU_RUNTIME", "sim")
     import torch
 
-    module: Any = torch.npu  # type: ignore[attr-defined]
+    module: Any = torch.npu
     module.init()
     assert module.device_count() >= 2
     return module

@@ -106,7 +106,7 @@ def fake_torch(**version: Any) -> Any:
 def test_a_cuda_device_on_a_cuda_build_is_seen_unless_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     from npu_core import autoload
 
-    monkeypatch.setattr(autoload.glob, "glob", lambda pattern: ["/dev/nvidia0"] if "nvidia" in pattern else [])
+    monkeypatch.setattr("glob.glob", lambda pattern: ["/dev/nvidia0"] if "nvidia" in pattern else [])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert autoload._other_accelerator(fake_torch(cuda="13.0")) == "CUDA"
     assert autoload._other_accelerator(fake_torch()) is None

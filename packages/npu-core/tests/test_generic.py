@@ -17,21 +17,22 @@ def device(npu: Any) -> None:
 
 
 def test_tensors_and_modules_move_by_every_spelling() -> None:
-    x = torch.arange(6.0)
-    for moved in (x.npu(), x.npu(0), x.to("npu"), x.to("npu:0"), x.to(0), x.to(torch.device("npu")), x.npu("npu:0")):  # type: ignore[attr-defined]
+    x: Any = torch.arange(6.0)
+    for moved in (x.npu(), x.npu(0), x.to("npu"), x.to("npu:0"), x.to(0), x.to(torch.device("npu")), x.npu("npu:0")):
         assert moved.device == torch.device("npu:0")
         assert moved.is_npu
         assert moved.cpu().equal(x)
-    assert x.npu(1).device == torch.device("npu:1")  # type: ignore[attr-defined]
-    assert not x.is_npu  # type: ignore[attr-defined]
-    model = torch.nn.Linear(2, 2).npu()  # type: ignore[operator]
+    assert x.npu(1).device == torch.device("npu:1")
+    assert not x.is_npu
+    linear: Any = torch.nn.Linear(2, 2)
+    model = linear.npu()
     assert {p.device.type for p in model.parameters()} == {"npu"}
     assert {p.device.type for p in model.cpu().parameters()} == {"cpu"}
 
 
 def test_storages_move() -> None:
-    storage = torch.arange(4, dtype=torch.uint8).untyped_storage()
-    there = storage.npu()  # type: ignore[attr-defined]
+    storage: Any = torch.arange(4, dtype=torch.uint8).untyped_storage()
+    there = storage.npu()
     assert there.device.type == "npu"
     assert there.is_npu
     assert there.cpu().tolist() == [0, 1, 2, 3]
@@ -75,7 +76,7 @@ def test_a_saved_state_dict_names_nothing_but_torch() -> None:
     torch.save({"x": torch.ones(2, device="npu")}, file)
     with zipfile.ZipFile(file) as archive:
         (name,) = [n for n in archive.namelist() if n.endswith("data.pkl")]
-        names = [a for op, a, _ in pickletools.genops(archive.read(name)) if op.name in ("GLOBAL", "STACK_GLOBAL")]
+        names = [str(a) for op, a, _ in pickletools.genops(archive.read(name)) if op.name in ("GLOBAL", "STACK_GLOBAL")]
     assert names
     assert all(n.split()[0].split(".")[0] in ("torch", "collections") for n in names)
 

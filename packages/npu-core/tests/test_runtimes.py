@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ def test_a_version_that_is_too_old_is_named_with_the_needed_one(cann_tree: Calla
     assert "need 8.0" in found["reason"]
 
 
-def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: "Site") -> None:  # noqa: F821
+def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any) -> None:
     site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code="def provider(): 1 / 0")
     code = "def provider(): return {'library_dir': '/x', 'reason': 'here', 'simulated': True}"
     site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
@@ -121,7 +122,7 @@ def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: "Site"
     assert "pip install --force-reinstall npu-bad" in found["bad"][1]
 
 
-def test_a_runtime_may_set_variables_but_never_overrides_the_users(site: "Site") -> None:  # noqa: F821
+def test_a_runtime_may_set_variables_but_never_overrides_the_users(site: Any) -> None:
     code = "def provider(): return {'library_dir': '/x', 'reason': 'r', 'env': {'XA': 'theirs', 'XB': 'theirs'}}"
     site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
     out = site.json(
