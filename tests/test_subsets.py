@@ -49,6 +49,11 @@ def test_pip_resolves_what_npu_ops_needs(installed: Installed) -> None:
     assert (env.site / "npu_core").is_dir()
 
 
+def test_the_extras_of_torch_npu_bring_the_other_wheels(installed: Installed) -> None:
+    env = installed("torch-npu[all]")
+    assert {p.name.split("-")[0] for p in env.site.glob("*.dist-info")} == {n.replace("-", "_") for n in PRODUCT}
+
+
 @pytest.mark.parametrize("names", [("npu-core",), ("npu-core", "npu-ops")], ids=["core", "core+ops"])
 def test_without_a_runtime_import_is_silent_and_first_use_says_what_to_run(
     installed: Installed, names: tuple[str, ...]
