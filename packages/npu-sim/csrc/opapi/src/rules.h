@@ -25,6 +25,8 @@ Rule predicate;
 Rule floating;
 // Outputs have exactly the first input's shape, and a dtype that it casts to.
 Rule same;
+// Outputs have exactly the first input's shape; any dtype.
+Rule first_shape;
 // In place: the written tensor has the broadcast shape of all tensors.
 Rule in_place;
 
