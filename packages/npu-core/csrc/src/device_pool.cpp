@@ -142,20 +142,26 @@ void DevicePool::free(Block* block) noexcept {
   if (block->size >= AcceleratorAllocatorConfig::max_split_size()) stats_.oversize_allocations.decrease(1);
   if (block->used_on.empty()) return make_idle(block);
   auto streams = std::exchange(block->used_on, {});
+  block->pending = static_cast<uint32_t>(streams.size());  // keeps the block out of reuse while the lock is open
+  uint64_t epoch = epoch_;
+  lock.unlock();
   for (const c10::Stream& stream : streams) {
-    ++block->pending;
+    void* event = nullptr;
     try {
-      await(block, stream);
+      event = backend_.record(stream);
     } catch (...) {
-      unrecorded_.emplace_back(block, epoch_);
+      // Its device or stream is broken; only a wait for the device can tell when the block is free.
     }
+    lock.lock();
+    if (event) awaited(stream).push_back({event, block});
+    else unrecorded_.emplace_back(block, epoch);
+    lock.unlock();
   }
 }
 
-void DevicePool::await(Block* block, const c10::Stream& stream) {
+std::deque<DevicePool::Awaited>& DevicePool::awaited(const c10::Stream& stream) {
   auto it = std::find_if(awaited_.begin(), awaited_.end(), [&](const auto& entry) { return entry.first == stream; });
-  auto& queue = it == awaited_.end() ? awaited_.emplace_back(stream, std::deque<Awaited>{}).second : it->second;
-  queue.push_back({backend_.record(stream), block});
+  return it == awaited_.end() ? awaited_.emplace_back(stream, std::deque<Awaited>{}).second : it->second;
 }
 
 void DevicePool::use_on(Block* block, const c10::Stream& stream) {
@@ -232,9 +238,14 @@ void DevicePool::take(Block* block) {
 }
 
 Block* DevicePool::new_block() {
-  if (spare_.empty()) return new Block;
-  Block* block = spare_.back();
-  spare_.pop_back();
+  Block* block;
+  if (spare_.empty()) {
+    block = new Block;
+  } else {
+    block = spare_.back();
+    spare_.pop_back();
+  }
+  block->owner = this;
   return block;
 }
 

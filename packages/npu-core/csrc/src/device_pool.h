@@ -7,9 +7,9 @@
 // protects it, and on no other. A block that was also used on other streams waits for an event on each of them.
 // When the device has no more memory, cached segments are returned to it before the request fails.
 //
-// Locks. `mutex_` guards everything here. It is taken last but for the launch queues' and CANN's own locks, which
-// PoolBackend may take under it; so a launch thread must never call into a pool under a queue's lock. Waiting for the
-// device happens without `mutex_` (see `quiesced`), so a callback that frees memory cannot deadlock with it.
+// Locks. `mutex_` guards everything here. Nothing that can wait for the launch queue (recording an event, waiting for
+// the device) happens under it, so work that frees memory on the launch thread cannot deadlock with it. Under it come
+// only CANN's own locks. The GIL is never taken.
 #pragma once
 
 #include <c10/core/CachingDeviceAllocator.h>
@@ -26,7 +26,8 @@
 
 namespace npu {
 
-// What a pool needs of the device below it. All calls but `quiesce` happen under the pool's lock.
+// What a pool needs of the device below it. `record`, `quiesce` and `memory_info` are called without the pool's lock,
+// perhaps by several threads at once; the others under it.
 class PoolBackend {
  public:
   virtual ~PoolBackend() = default;
@@ -44,6 +45,7 @@ class PoolBackend {
 };
 
 struct Block;
+class DevicePool;
 
 struct BlockOrder {
   struct Key {
@@ -66,6 +68,7 @@ struct Segment {
 };
 
 struct Block {
+  DevicePool* owner = nullptr;
   char* ptr = nullptr;
   size_t size = 0;
   size_t requested = 0;
@@ -101,6 +104,9 @@ class DevicePool {
 
   // Returns every segment that is idle as a whole to the device. Waits for the device.
   void empty_cache();
+  // Returns the idle segments for which no wait is needed; the bytes returned. For a launch thread that has run out of
+  // memory and may not wait: gives up if the lock is taken.
+  size_t release_settled() noexcept;
   // Caps what is taken from the device; 0 takes the cap away.
   void set_limit(size_t nbytes);
 
@@ -110,6 +116,7 @@ class DevicePool {
   void reset_peak_stats();
   void reset_accumulated_stats();
   std::vector<c10::CachingDeviceAllocator::SegmentInfo> snapshot();
+  c10::DeviceIndex device() const { return device_; }
   // Whether the address lies in one of this pool's segments.
   bool owns(const void* ptr);
 
@@ -137,7 +144,7 @@ class DevicePool {
   void split(Block* block, size_t size);
   [[noreturn]] void out_of_memory(const Request& r, Lock& lock);
 
-  void await(Block* block, const c10::Stream& stream);
+  std::deque<Awaited>& awaited(const c10::Stream& stream);
   void reclaim();
   void make_idle(Block* block);
   Block* absorb(Block* into, Block* next);
@@ -150,6 +157,7 @@ class DevicePool {
   uint64_t quiesced(Lock& lock);
   bool releasable(const Block* block, uint64_t epoch) const;
   void release(Block* block);
+  // Answers how many segments had to stay because they were freed into during the wait.
   size_t release_all(uint64_t epoch);
   void release_oversize(const Request& r, uint64_t epoch);
   void collect_garbage(const Request& r, Lock& lock);
@@ -173,6 +181,7 @@ class DevicePool {
   // Raised before each wait for the device. A segment freed into at epoch e may be returned to the device only after
   // a wait that began at a later epoch: work that uses it may have been enqueued while that wait was going on.
   uint64_t epoch_ = 1;
+  uint64_t settled_ = 0;  // the epoch of the last wait that ended
   c10::CachingDeviceAllocator::DeviceStats stats_;
 };
 

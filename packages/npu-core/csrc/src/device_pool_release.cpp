@@ -22,6 +22,7 @@ uint64_t DevicePool::quiesced(Lock& lock) {
     throw;
   }
   lock.lock();
+  settled_ = std::max(settled_, epoch);
   reclaim();
   auto safe = [epoch](const auto& entry) { return entry.second < epoch; };
   auto rest = std::stable_partition(unrecorded_.begin(), unrecorded_.end(), std::not_fn(safe));
@@ -51,7 +52,6 @@ void DevicePool::release(Block* block) {
   recycle(block);
 }
 
-// Answers how many segments had to stay because they were freed into during the wait.
 size_t DevicePool::release_all(uint64_t epoch) {
   size_t kept = 0;
   for (IdleBlocks* blocks : {&small_, &large_}) {
@@ -125,6 +125,14 @@ void DevicePool::empty_cache() {
   Lock lock(mutex_);
   if (segments_.empty()) return;
   release_all(quiesced(lock));
+}
+
+size_t DevicePool::release_settled() noexcept {
+  Lock lock(mutex_, std::try_to_lock);
+  if (!lock) return 0;
+  size_t before = reserved_;
+  release_all(settled_);
+  return before - reserved_;
 }
 
 void DevicePool::set_limit(size_t nbytes) {

@@ -54,7 +54,7 @@ def device_count() -> int:
     """[query] 0 without a usable runtime. Never raises."""
 
 def current_device() -> int:
-    """The current device of this thread; initialises."""
+    """The current device of this thread. [query]"""
 
 def set_device(device: int) -> None:
     """torch.AcceleratorError with have and need if `device` does not exist. A negative device is a no-op."""
@@ -63,7 +63,7 @@ def exchange_device(device: int) -> int:
     """Makes `device` current and returns the one that was, or -1 and does nothing if `device` is negative."""
 
 def maybe_exchange_device(device: int) -> int:
-    """As `exchange_device`, but does not initialise a device that was never used."""
+    """As `exchange_device`: neither creates a context."""
 
 def has_primary_context(device: int) -> bool:
     """[query] Whether `device` was used by this process."""
@@ -82,7 +82,9 @@ class DeviceProperties:
     @property
     def name(self) -> str: ...
     @property
-    def major(self) -> int: ...
+    def major(self) -> int:
+        """`major` and `minor` are CANN's NPU architecture, 2201 as (22, 1); 0 if this CANN does not tell."""
+
     @property
     def minor(self) -> int: ...
     @property
@@ -138,8 +140,7 @@ def empty_cache() -> None:
     """Returns every cached segment that no tensor uses to the device. No-op before the first allocation."""
 
 def mem_get_info(device: int) -> tuple[int, int]:
-    """(free, total) of the device. [query] in effect: does not initialise this process's context on a device that it
-    has not used, if CANN can tell without."""
+    """(free, total) of the device. Initialises, and creates a context there."""
 
 def memory_snapshot(device: int = ...) -> list[dict[str, Any]]:
     """Segments of all devices (-1) or one, in the format of `torch.cuda.memory_snapshot()`."""

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bindings.h"
+#include "npu/core/NPUStream.h"
+
+namespace npu::bindings {
+
+namespace {
+
+using Triple = std::tuple<c10::StreamId, DeviceIndex, int>;
+
+Triple triple(const NPUStream& stream) {
+  auto data = stream.pack3();
+  return {data.stream_id, data.device_index, static_cast<int>(data.device_type)};
+}
+
+NPUStream stream(c10::StreamId id, DeviceIndex device, int type) {
+  return NPUStream::unpack3(id, device, static_cast<c10::DeviceType>(type));
+}
+
+}  // namespace
+
+void add_streams(py::module_& m) {
+  auto arguments = [&m](const char* name, auto f) {
+    def(m, name, f, py::arg("stream_id"), py::arg("device_index"), py::arg("device_type"));
+  };
+  def(m, "current_stream", [](DeviceIndex device) { return triple(getCurrentNPUStream(device)); },
+      py::arg("device") = -1);
+  def(m, "default_stream", [](DeviceIndex device) { return triple(getDefaultNPUStream(device)); },
+      py::arg("device") = -1);
+  arguments("set_stream", [](c10::StreamId id, DeviceIndex device, int type) {
+    NPUStream s = stream(id, device, type);
+    set_device(s.device_index());
+    setCurrentNPUStream(s);
+  });
+  arguments("stream_priority",
+            [](c10::StreamId id, DeviceIndex device, int type) { return stream(id, device, type).priority(); });
+  def_py(m, "stream_priority_range", [] { return NPUStream::priority_range(); });
+  arguments("stream_handle", [](c10::StreamId id, DeviceIndex device, int type) {
+    return reinterpret_cast<uintptr_t>(stream(id, device, type).stream());
+  });
+  def(
+      m, "external_stream",
+      [](uintptr_t pointer, DeviceIndex device) {
+        return triple(getStreamFromExternal(reinterpret_cast<aclrtStream>(pointer), device));
+      },
+      py::arg("pointer"), py::arg("device_index"));
+}
+
+}  // namespace npu::bindings

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "npu/core/NPUCachingHostAllocator.h"
+
+#include <cstring>
+#include <map>
+#include <shared_mutex>
+
+#include "npu/core/NPUEvent.h"
+#include "npu/core/error.h"
+#include "npu/core/host_memory.h"
+
+namespace npu {
+
+namespace {
+
+// The pinned ranges by address: torch knows blocks by their begin only, and a view may begin anywhere.
+class Ranges {
+ public:
+  void add(const void* begin, size_t size) {
+    std::unique_lock lock(mutex_);
+    sizes_[static_cast<const char*>(begin)] = size;
+  }
+  void remove(const void* begin) {
+    std::unique_lock lock(mutex_);
+    sizes_.erase(static_cast<const char*>(begin));
+  }
+  // The begin of the range that holds `ptr`, or null.
+  const void* find(const void* ptr) const {
+    std::shared_lock lock(mutex_);
+    auto it = sizes_.upper_bound(static_cast<const char*>(ptr));
+    if (it == sizes_.begin()) return nullptr;
+    --it;
+    return static_cast<const char*>(ptr) < it->first + it->second ? it->first : nullptr;
+  }
+
+ private:
+  mutable std::shared_mutex mutex_;
+  std::map<const char*, size_t> sizes_;
+};
+
+Ranges& ranges() {
+  static auto* r = new Ranges;
+  return *r;
+}
+
+class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
+ public:
+  // Called by destructors: CANN may be gone (shutdown), or not ours (a forked child).
+  void free(void* context) override {
+    if (context && !detail::cann_closed() && !in_bad_fork()) CachingHostAllocatorImpl::free(context);
+  }
+
+  void copy_data(void* dest, const void* src, std::size_t count) const override { std::memcpy(dest, src, count); }
+
+ private:
+  void allocate_host_memory(size_t size, void** ptr) override {
+    bind_device(current_device());
+    int code = cann().aclrtMallocHost(ptr, size);
+    if (code != 0) {  // perhaps the cache holds what the host lacks
+      empty_cache();
+      code = cann().aclrtMallocHost(ptr, size);
+    }
+    TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "cannot allocate ", size,
+                     " bytes of pinned host memory: pin less, or free pinned tensors. ",
+                     is_out_of_memory(code) ? error_message("aclrtMallocHost", code) : "");
+    if (code != 0) raise_cann("aclrtMallocHost", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+    ranges().add(*ptr, size);
+  }
+
+  void free_block(at::HostBlock<NPUStream>* block) override {
+    ranges().remove(block->ptr_);
+    NPU_CHECK_WARN(cann().aclrtFreeHost(block->ptr_));
+  }
+
+  void record_stream(std::optional<std::vector<NPUEvent>>& events, NPUStream stream) override {
+    try {
+      NPUEvent event;
+      event.record(stream);
+      events->push_back(std::move(event));
+    } catch (const std::exception&) {
+      // The device is broken. Without its event the block is never handed out again, which is the safe side.
+    }
+  }
+
+  bool query_event(NPUEvent& event) override { return event.query(); }
+  NPUStream get_current_stream() const override { return getCurrentNPUStream(); }
+  bool stream_is_capturing(NPUStream) const override { return false; }
+};
+
+void free_pinned(void* context);
+
+using HostAllocator = at::CachingHostAllocatorInterface<Impl, &free_pinned>;
+
+HostAllocator& allocator() {
+  static auto* a = new HostAllocator;
+  return *a;
+}
+
+void free_pinned(void* context) { allocator().free(context); }
+
+bool record_event(const void* ptr, const NPUStream& stream) {
+  const void* begin = ranges().find(ptr);
+  return begin && allocator().record_event(const_cast<void*>(begin), nullptr, stream.unwrap());
+}
+
+[[maybe_unused]] const bool g_registered = [] {
+  at::setHostAllocator(at::DeviceType::PrivateUse1, &allocator());
+  set_host_memory_hooks({is_pinned, record_event});
+  return true;
+}();
+
+}  // namespace
+
+at::HostAllocator* getNPUCachingHostAllocator() { return &allocator(); }
+
+bool is_pinned(const void* ptr) noexcept { return ranges().find(ptr) != nullptr; }
+
+}  // namespace npu

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "allocator_settings.h"
+
+#include <c10/util/Exception.h>
+
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+namespace npu {
+
+namespace {
+
+enum class Value { kSize, kFraction, kFlag, kSizeOrList };
+
+struct Key {
+  std::string_view name;
+  Value value;
+};
+
+constexpr std::array<Key, 10> kKeys{{
+    {"max_split_size_mb", Value::kSize},
+    {"max_non_split_rounding_mb", Value::kSize},
+    {"large_segment_size_mb", Value::kSize},
+    {"garbage_collection_threshold", Value::kFraction},
+    {"roundup_power2_divisions", Value::kSizeOrList},
+    {"pinned_use_background_threads", Value::kFlag},
+    {"pinned_max_round_threshold_mb", Value::kSize},
+    {"pinned_max_cached_size_mb", Value::kSize},
+    {"expandable_segments", Value::kFlag},
+    {"per_process_memory_fraction", Value::kFraction},
+}};
+
+std::string known_keys() {
+  std::string names;
+  for (const Key& key : kKeys) names.append(names.empty() ? "" : ", ").append(key.name);
+  return names;
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& out) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+// What `value` should have been, or nothing if it is fine.
+const char* complaint(const Key& key, std::string_view value) {
+  size_t size = 0;
+  double fraction = 0;
+  switch (key.value) {
+    case Value::kSize: return parse_number(value, size) ? nullptr : "a whole number";
+    case Value::kFraction:
+      return parse_number(value, fraction) && fraction > 0 && fraction <= 1 ? nullptr : "a number above 0, up to 1";
+    case Value::kFlag: return value == "True" || value == "False" ? nullptr : "True or False";
+    case Value::kSizeOrList:
+      return value.starts_with('[') || parse_number(value, size) ? nullptr : "a whole number or [size:number,...]";
+  }
+  return nullptr;
+}
+
+// Splits at the commas outside brackets; white space is dropped.
+std::vector<std::string> entries(const std::string& text) {
+  std::vector<std::string> result(1);
+  int depth = 0;
+  for (char c : text) {
+    if (std::isspace(static_cast<unsigned char>(c))) continue;
+    depth += (c == '[') - (c == ']');
+    if (c == ',' && depth == 0) result.emplace_back();
+    else result.back() += c;
+  }
+  return result;
+}
+
+}  // namespace
+
+AllocatorSettings parse_allocator_settings(const std::string& text) {
+  AllocatorSettings settings;
+  for (const std::string& entry : entries(text)) {
+    if (entry.empty()) continue;
+    size_t colon = entry.find(':');
+    std::string_view name = std::string_view(entry).substr(0, colon);
+    std::string_view value = colon == std::string::npos ? "" : std::string_view(entry).substr(colon + 1);
+    const Key* key = nullptr;
+    for (const Key& k : kKeys) {
+      if (k.name == name) key = &k;
+    }
+    TORCH_CHECK_VALUE(key, "PYTORCH_NPU_ALLOC_CONF: unknown key '", name, "'; npu-core knows ", known_keys());
+    const char* wanted = complaint(*key, value);
+    TORCH_CHECK_VALUE(!wanted, "PYTORCH_NPU_ALLOC_CONF: ", name, " must be ", wanted ? wanted : "", ", found '", value,
+                      "'");
+    if (name == "per_process_memory_fraction") {
+      parse_number(value, settings.memory_fraction.emplace());
+      continue;
+    }
+    if (name == "expandable_segments") {
+      if (value == "True") {
+        TORCH_WARN("PYTORCH_NPU_ALLOC_CONF: this version of npu-core has no expandable segments yet; it goes on with "
+                   "fixed ones. max_split_size_mb:<n> also reduces fragmentation.");
+      }
+      continue;
+    }
+    settings.torch.append(settings.torch.empty() ? "" : ",").append(entry);
+  }
+  return settings;
+}
+
+}  // namespace npu

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// PYTORCH_NPU_ALLOC_CONF: torch's own allocator settings, checked, and the one key that is ours.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace npu {
+
+struct AllocatorSettings {
+  std::string torch;  // what goes to c10's AcceleratorAllocatorConfig
+  std::optional<double> memory_fraction;  // per_process_memory_fraction
+};
+
+// ValueError names an unknown key, a key without a value or a value outside its range, with what is allowed.
+AllocatorSettings parse_allocator_settings(const std::string& text);
+
+}  // namespace npu
