@@ -1,0 +1,259 @@
+"""What an argument expression means in C++: the conversions from ATen's types, and the named rules.
+
+This is the whole list; the README documents it, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from npu_cann.signatures import Operator, Param
+
+from .aten import Group
+from .dtypes import letters
+from .errors import TableError
+from .expressions import Apply, Expression, Literal, Name
+
+_INTEGERS = ("int64", "int32", "int8", "uint64", "bool")
+_REALS = ("double", "float")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an expression may refer to."""
+
+    group: Group
+    operator: Operator
+    where: str
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Schema type by argument name; list sizes dropped (``int[1]?`` is ``int[]?``), SymInt is int."""
+        return {n: _plain(t) for t, _, n in self.group.widest.inputs}
+
+    @property
+    def results(self) -> list[str]:
+        return self.group.widest.results
+
+    def fail(self, param: Param, message: str) -> TableError:
+        return TableError(f"{self.where}: {self.operator.name}'s parameter {param.name} ({param.kind}): {message}")
+
+    def accepted(self, param: Param) -> str:
+        """The dtypes of a tensor parameter, as the generated code writes them."""
+        known = letters(self.operator.dtypes.get(param.name, ()))
+        return f'dtypes("{known}")' if known else "0"
+
+
+def _plain(schema_type: str) -> str:
+    head, bracket, tail = schema_type.replace("SymInt", "int").partition("[")
+    return head + ("[]" + tail.partition("]")[2] if bracket else "")
+
+
+def argument(e: Expression, p: Param, scope: Scope) -> str:
+    """C++ for expression `e` at parameter `p`. Raises TableError if the two do not fit."""
+    if isinstance(e, Literal):
+        return _literal(e, p, scope)
+    if isinstance(e, Name):
+        if e.id in CONSTANTS:
+            kinds, code, _ = CONSTANTS[e.id]
+            if p.kind not in kinds:
+                raise scope.fail(p, f"{e.id} fits {kinds}")
+            return code
+        return _name(e.id, p, scope)
+    if e.rule not in RULES:
+        raise scope.fail(p, f"no rule {e.rule!r}; there are {sorted(RULES)}")
+    rule = RULES[e.rule]
+    if p.kind not in rule.kinds:
+        raise scope.fail(p, f"rule {e.rule} fits {rule.kinds}")
+    if rule.arity is not None and len(e.args) != rule.arity:
+        raise scope.fail(p, f"rule {e.rule} takes {rule.arity} arguments, got {len(e.args)}")
+    return rule.code(e.args, p, scope)
+
+
+def host_scalar_operand(e: Expression, p: Param, scope: Scope) -> str | None:
+    """The Tensor argument that a scalar variant reads as a number, if `e` at `p` is one."""
+    if isinstance(e, Name) and p.kind == "scalar" and scope.types.get(e.id) == "Tensor":
+        return e.id
+    return None
+
+
+def _literal(e: Literal, p: Param, scope: Scope) -> str:
+    v = e.value
+    if v is None:
+        return "at::Tensor()" if p.kind == "tensor" else "std::nullopt"
+    if isinstance(v, str):
+        if p.kind != "string":
+            raise scope.fail(p, f"{v!r} is text")
+        return f'std::string_view("{v}")'
+    text = str(v).lower() if isinstance(v, bool) else str(v)
+    if p.kind == "scalar":
+        return f"c10::Scalar({text})"
+    if p.kind not in _INTEGERS + _REALS:
+        raise scope.fail(p, f"{text} is a number")
+    return text
+
+
+def _name(name: str, p: Param, scope: Scope) -> str:
+    if name in scope.results and name not in scope.types:
+        return _result(scope.results.index(name), p, scope, "")
+    if name not in scope.types:
+        raise scope.fail(p, f"{name!r} is neither an argument ({list(scope.types)}) nor a result ({scope.results})")
+    t = scope.types[name]
+    if p.kind == "tensor" and t in ("Tensor", "Tensor?"):
+        if p.direction != "in":
+            return _result(0, p, scope, "")
+        return f"call_.in({name}, {scope.accepted(p)})"
+    if p.kind == "tensors" and t == "Tensor[]":
+        return f"call_.in({name}, {scope.accepted(p)})"
+    if p.kind == "scalar":
+        if t == "Tensor":
+            return f"host_scalar({name})"
+        if t in ("Scalar", "Scalar?"):
+            return name
+        if t in ("int", "float", "bool"):
+            return f"c10::Scalar({name})"
+    if p.kind in _REALS and t in ("Scalar", "float"):
+        return f"{name}.toDouble()" if t == "Scalar" else name
+    if p.kind in _INTEGERS and t in ("int", "bool"):
+        return name
+    if (p.kind, t) in {("ints", "int[]"), ("string", "str"), ("dtype", "ScalarType")}:
+        return name
+    raise scope.fail(p, f"{name!r} is {t}, which does not become {p.kind} by itself; rules: {sorted(RULES)}")
+
+
+def _result(index: int, p: Param, scope: Scope, dtype: str) -> str:
+    if p.kind != "tensor":
+        raise scope.fail(p, "a result is a tensor")
+    return f"call_.out({index}, {scope.accepted(p)}{dtype})"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rule of the argument expressions."""
+
+    doc: str
+    kinds: tuple[str, ...]  # parameter kinds that it may stand at
+    arity: int | None  # None: any number
+    code: Callable[[tuple[Expression, ...], Param, Scope], str]
+
+
+def _id(e: Expression, p: Param, scope: Scope, *types: str) -> str:
+    """The name that `e` is, checked to be an argument of one of the schema types."""
+    if not isinstance(e, Name) or e.id not in scope.types:
+        raise scope.fail(p, f"the rule wants an argument's name, one of {list(scope.types)}")
+    if types and scope.types[e.id] not in types:
+        raise scope.fail(p, f"the rule wants {types}, and {e.id} is {scope.types[e.id]}")
+    return e.id
+
+
+def _index(e: Expression, p: Param, scope: Scope) -> int:
+    if not isinstance(e, Name) or e.id not in scope.results:
+        raise scope.fail(p, f"the rule wants a result's name, one of {scope.results}")
+    return scope.results.index(e.id)
+
+
+def _value(e: Expression, p: Param, scope: Scope) -> str:
+    if not isinstance(e, Literal) or isinstance(e.value, str) or e.value is None:
+        raise scope.fail(p, "the rule wants a number")
+    return _literal(e, p, scope)
+
+
+def _or(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    name = _id(args[0], p, scope, "int?", "Scalar?", "float?", "bool?")
+    default = _value(args[1], p, scope)
+    if scope.types[name] == "Scalar?" and p.kind != "scalar":
+        return f"({name} ? {name}->{'toLong' if p.kind in _INTEGERS else 'toDouble'}() : {default})"
+    return f"{name}.value_or({default})"
+
+
+def _dim(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"wrap_dim({_id(args[0], p, scope, 'int')}, {_id(args[1], p, scope, 'Tensor')})"
+
+
+def _dims(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    of = _id(args[1], p, scope, "Tensor")
+    if args[0] == Literal(None):
+        return f"all_dims(std::nullopt, {of})"
+    return f"all_dims({_id(args[0], p, scope, 'int[]', 'int[]?', 'int')}, {of})"
+
+
+def _listed(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"listed_dims({_id(args[0], p, scope, 'int[]')}, {_id(args[1], p, scope, 'Tensor')})"
+
+
+def _choice(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    texts = [a.value for a in args[1:] if isinstance(a, Literal) and isinstance(a.value, str)]
+    if len(texts) < 2 or len(texts) != len(args) - 1:
+        raise scope.fail(p, "rule choice wants an argument and at least two texts")
+    listed = ", ".join(f'"{t}"' for t in texts)
+    return f'choice(call_.name(), {_id(args[0], p, scope, "str", "str?")}, {{{listed}}})'
+
+
+def _any(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    e = args[0]
+    if isinstance(e, Name) and e.id in scope.results:
+        return f"call_.out({scope.results.index(e.id)}, 0)"
+    return f"call_.in({_id(e, p, scope, 'Tensor', 'Tensor?')}, 0)"
+
+
+def _as(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    tensor, other = (_id(a, p, scope, "Tensor") for a in args)
+    return f"call_.as({tensor}, {other}.scalar_type(), {scope.accepted(p)})"
+
+
+def _to(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"call_.as({_id(args[0], p, scope, 'Tensor')}, call_.dtype({_index(args[1], p, scope)}), {scope.accepted(p)})"
+
+
+def _written(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return _result(_index(args[0], p, scope), p, scope, f", {_id(args[1], p, scope, 'Tensor')}.scalar_type()")
+
+
+RULES: dict[str, Rule] = {
+    "as": Rule("a tensor in the dtype of another one", ("tensor",), 2, _as),
+    "to": Rule("a tensor in the dtype of a result", ("tensor",), 2, _to),
+    "any": Rule("a tensor or a result whose accepted dtypes the facts get wrong: not checked", ("tensor",), 1, _any),
+    "bool": Rule(
+        "a result that CANN writes as bool; one of another dtype gets a converted copy",
+        ("tensor",),
+        1,
+        lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kBool"),
+    ),
+    "written": Rule("a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written),
+    "dtype": Rule("the dtype of a result", ("dtype",), 1, lambda a, p, s: f"call_.dtype({_index(a[0], p, s)})"),
+    "dim": Rule("a dimension of a tensor, counted from the front", ("int64",), 2, _dim),
+    "dims": Rule("dimensions of a tensor, counted from the front; none given, or null, means all", ("ints",), 2, _dims),
+    "listed": Rule("dimensions of a tensor, counted from the front; none given means none", ("ints",), 2, _listed),
+    "or": Rule("an optional number, with its default", (*_INTEGERS, *_REALS, "scalar"), 2, _or),
+    "choice": Rule("the place of a text argument in a list of texts; an absent one is ''", _INTEGERS, None, _choice),
+}
+
+#: Names that are no arguments: kinds that they fit, C++, documentation.
+CONSTANTS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "cube_math": (("int8",), "cube_math()", "CANN's cubeMathType for this SoC"),
+}
+
+#: Shape rules (csrc/shapes.h): whether CPU scalars may stand among the operands, and documentation.
+SHAPES: dict[str, tuple[bool, str]] = {
+    "like": (False, "the operand's shape and dtype"),
+    "one": (False, "one element of the operand's dtype; the operand must not be empty"),
+    "total": (False, "one element of `dtype`, or of the dtype that torch sums the operand's in"),
+    "unary": (True, "elementwise over one operand"),
+    "binary": (True, "elementwise over two operands, broadcast and promoted"),
+    "compare": (True, "elementwise over two operands, broadcast; a bool result"),
+    "test": (True, "elementwise over one operand; a bool result"),
+    "where": (True, "a condition and two operands, broadcast and promoted"),
+    "reduce": (False, "the operand without the reduced dimensions; floating point only"),
+    "reduce_pair": (False, "the same for two results"),
+    "dot": (False, "one element, from two vectors of one length and dtype"),
+    "loss": (False, "the operand's shape, or one element if `reduction` is not 0"),
+    "vector": (False, "an `out` of n elements"),
+    "matrix": (False, "an `out` of n by m elements"),
+    "arange": (False, "an `out` of as many elements as the range has"),
+    "index_select": (False, "the operand with one dimension as long as the index"),
+    "embedding": (False, "the indices' shape and the row length of the weight"),
+    "rows": (False, "n rows as long as the operand's last dimension"),
+    "single": (True, "in-place: checks that a value has no dimension"),
+    "spread": (True, "in-place: checks that a mask is bool and broadcasts to the operand"),
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "call.h"
+
+namespace npu::ops {
+
+at::Tensor Call::to_device(const at::Tensor& host, c10::ScalarType dtype) {
+  at::Tensor r = ops::empty({}, dtype == c10::ScalarType::Undefined ? host.scalar_type() : dtype);
+  fill_value(r, host_scalar(host));
+  return r;
+}
+
+const at::Tensor& Call::out(size_t i, DtypeSet accepted, c10::ScalarType dtype) {
+  const at::Tensor& t = outputs_[i];
+  if (C10_LIKELY(dtype == c10::ScalarType::Undefined || t.scalar_type() == dtype)) {
+    check_dtype(op_, t, accepted);
+    return t;
+  }
+  if (!written_[i].defined()) written_[i] = ops::empty(t.sizes(), dtype);
+  check_dtype(op_, written_[i], accepted);
+  return written_[i];
+}
+
+bool Call::empty() const {
+  for (const auto& t : outputs_)
+    if (t.numel()) return false;
+  return true;
+}
+
+void Call::finish() {
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (C10_UNLIKELY(written_[i].defined())) device_copy(outputs_[i], written_[i]);
+}
+
+Dims all_dims(at::OptionalIntArrayRef dims, const at::Tensor& of) {
+  Dims r;
+  if (dims && !dims->empty()) {
+    for (int64_t d : *dims) r.push_back(at::maybe_wrap_dim(d, of.dim()));
+    // A tensor of no dimension accepts 0 and -1, and CANN then wants no dimension named.
+    if (of.dim() == 0) r.clear();
+  } else {
+    for (int64_t d = 0; d < of.dim(); ++d) r.push_back(d);
+  }
+  return r;
+}
+
+Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of) {
+  Dims r;
+  for (int64_t d : dims) r.push_back(at::maybe_wrap_dim(d, of.dim()));
+  return r;
+}
+
+int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts) {
+  int64_t i = 0;
+  for (auto t : texts) {
+    if (t == text.value_or("")) return i;
+    ++i;
+  }
+  TORCH_CHECK_VALUE(false, op, ": unknown option '", *text, "'");
+}
+
+}  // namespace npu::ops

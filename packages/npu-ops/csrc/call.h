@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One call of an operator, between the shape rule that made its outputs and the aclnn launch: operands converted
+// to the common dtype, checked, and outputs of another dtype copied back at the end. The generated code and the
+// hand-written kernels use the same few members; each is a rule of the tables (codegen/rules.py documents them).
+#pragma once
+
+#include <ATen/WrapDimUtils.h>
+#include <ATen/core/Tensor.h>
+#include <c10/util/SmallVector.h>
+
+#include <array>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "dtypes.h"
+#include "tensors.h"
+
+namespace npu::ops {
+
+class Call {
+ public:
+  static constexpr size_t kMaxOutputs = 3;
+
+  // `common`: the dtype that TensorIterator computes in, or Undefined where operands keep their own.
+  Call(const char* op, c10::ScalarType common, std::span<const at::Tensor> outputs)
+      : op_(op), common_(common), outputs_(outputs) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  const char* name() const { return op_; }
+
+  // An operand in the common dtype; a host scalar is moved to the device by a fill.
+  at::Tensor in(const at::Tensor& t, DtypeSet accepted) const {
+    if (C10_UNLIKELY(!t.defined())) return t;
+    at::Tensor r = C10_UNLIKELY(is_host_scalar(t)) ? to_device(t, common_) : t;
+    if (common_ != c10::ScalarType::Undefined && C10_UNLIKELY(r.scalar_type() != common_)) r = cast(r, common_);
+    check_dtype(op_, r, accepted);
+    return r;
+  }
+  at::Tensor in(const std::optional<at::Tensor>& t, DtypeSet accepted) const {
+    return t ? in(*t, accepted) : at::Tensor();
+  }
+  std::vector<at::Tensor> in(const at::ITensorListRef& ts, DtypeSet accepted) const {
+    std::vector<at::Tensor> r;
+    for (const auto& t : ts) r.push_back(in(static_cast<const at::Tensor&>(t), accepted));
+    return r;
+  }
+  // An operand in the given dtype.
+  at::Tensor as(const at::Tensor& t, c10::ScalarType dtype, DtypeSet accepted) const {
+    at::Tensor r = is_host_scalar(t) ? to_device(t, dtype) : cast(t, dtype);
+    check_dtype(op_, r, accepted);
+    return r;
+  }
+
+  c10::ScalarType dtype(size_t i) const { return outputs_[i].scalar_type(); }
+
+  // Output `i`, to be written in the common dtype.
+  const at::Tensor& out(size_t i, DtypeSet accepted) { return out(i, accepted, common_); }
+  // Output `i`, to be written in `dtype`.
+  const at::Tensor& out(size_t i, DtypeSet accepted, c10::ScalarType dtype);
+
+  // Whether there is nothing to compute.
+  bool empty() const;
+  // Copies outputs that were written in another dtype to where they belong.
+  void finish();
+
+ private:
+  static at::Tensor to_device(const at::Tensor& host, c10::ScalarType dtype);
+
+  const char* op_;
+  c10::ScalarType common_;
+  std::span<const at::Tensor> outputs_;
+  std::array<at::Tensor, kMaxOutputs> written_;
+};
+
+using Dims = c10::SmallVector<int64_t, 8>;
+
+// The dimensions of a reduction over `of`, wrapped; all of them where none is given.
+Dims all_dims(at::OptionalIntArrayRef dims, const at::Tensor& of);
+// The dimensions given, wrapped.
+Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of);
+inline int64_t wrap_dim(int64_t dim, const at::Tensor& of) { return at::maybe_wrap_dim(dim, of.dim()); }
+
+// The place of `text` among `texts`; an absent one is "". ValueError if it is not there.
+int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts);
+
+// aclnn's cubeMathType. 0 keeps the operands' dtype; SoCs without bfloat16 have no float32 matrix unit either and
+// compute float32 products in float16, which CANN wants to be told (1).
+inline int8_t cube_math() { return soc_has_bfloat16() ? 0 : 1; }
+
+}  // namespace npu::ops

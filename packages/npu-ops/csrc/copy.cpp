@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// copy_ in every direction. What crosses the bus is a dense run of bytes in the source's dtype when going up, in the
+// destination's when coming down; converting and reordering happen on the device.
+#include <ATen/EmptyTensor.h>
+#include <ATen/ExpandUtils.h>
+#include <ATen/MemoryOverlap.h>
+#include <ATen/core/CachingHostAllocator.h>
+#include <ATen/ops/_local_scalar_dense_native.h>
+#include <ATen/ops/copy.h>
+#include <ATen/ops/resolve_conj.h>
+#include <ATen/ops/resolve_neg.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/Event.h>
+#include <torch/library.h>
+
+#include "devices.h"
+#include "npu/core/launch.h"
+#include "tensors.h"
+
+namespace npu::ops {
+namespace {
+
+c10::Stream current_stream(c10::Device d) { return c10::impl::VirtualGuardImpl(kNpu).getStream(d); }
+
+// Copies the bytes of two tensors that hold their elements in the same dense order. Host memory that an
+// asynchronous copy still reads or writes is kept from reuse.
+void copy_bytes(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
+  auto side = [](const at::Tensor& t) { return t.device().is_cpu() ? int8_t{-1} : t.device().index(); };
+  NPU_CALL(core().copy(dst.mutable_data_ptr(), side(dst), src.const_data_ptr(), side(src), src.nbytes(), non_blocking));
+  const at::Tensor& host = dst.device().is_cpu() ? dst : src;
+  if (non_blocking && host.device().is_cpu() && host.is_pinned()) {
+    const auto& data = host.storage().data_ptr();
+    auto device = dst.device().is_cpu() ? src.device() : dst.device();
+    at::getHostAllocator(kNpu)->record_event(const_cast<void*>(data.get()), data.get_context(), current_stream(device));
+  }
+}
+
+// Whether the bytes of `a` and `b` are the same elements in the same order.
+bool same_layout(const at::Tensor& a, const at::Tensor& b) {
+  return a.scalar_type() == b.scalar_type() && a.strides() == b.strides() && a.is_non_overlapping_and_dense();
+}
+
+at::Tensor dense_on_host(const at::Tensor& t) {
+  at::Tensor r = at::detail::empty_cpu(t.sizes(), t.scalar_type(), false, c10::MemoryFormat::Contiguous);
+  return r.copy_(t);
+}
+
+void up(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
+  c10::DeviceGuard guard(dst.device());
+  if (same_layout(dst, src)) return copy_bytes(dst, src, non_blocking);
+  at::Tensor host = src.is_contiguous() ? src : dense_on_host(src);
+  if (dst.is_contiguous() && dst.scalar_type() == host.scalar_type()) return copy_bytes(dst, host, non_blocking);
+  at::Tensor staged = empty(host.sizes(), host.scalar_type());
+  copy_bytes(staged, host, non_blocking);
+  device_copy(dst, staged);
+}
+
+void down(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
+  c10::DeviceGuard guard(src.device());
+  if (same_layout(dst, src)) return copy_bytes(dst, src, non_blocking);
+  at::Tensor staged = dense(cast(src, dst.scalar_type()));
+  if (dst.is_contiguous()) return copy_bytes(dst, staged, non_blocking);
+  at::Tensor host = at::detail::empty_cpu(src.sizes(), dst.scalar_type(), false, c10::MemoryFormat::Contiguous);
+  copy_bytes(host, staged, false);
+  dst.copy_(host);
+}
+
+// Between two devices. The copy runs on the source's stream; the destination's stream goes before it and after it.
+void across(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
+  c10::DeviceGuard guard(src.device());
+  auto from = current_stream(src.device()), to = current_stream(dst.device());
+  c10::Event ready(kNpu), done(kNpu);
+  at::Tensor staged = dense(cast(src, dst.scalar_type()));
+  at::Tensor landing = dst;
+  {
+    c10::DeviceGuard there(dst.device());
+    if (!dst.is_contiguous()) landing = empty(dst.sizes(), dst.scalar_type());
+    ready.record(to);
+  }
+  ready.block(from);
+  copy_bytes(landing, staged, non_blocking);
+  done.record(from);
+  c10::DeviceGuard there(dst.device());
+  done.block(to);
+  if (!landing.is_same(dst)) device_copy(dst, landing);
+}
+
+at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking) {
+  if (self.is_same(source)) return self;
+  at::Tensor src = source.is_conj() || source.is_neg() ? source.resolve_conj().resolve_neg() : source;
+  TORCH_CHECK(!self.is_conj() && !self.is_neg(), "npu: copy_ into a conjugated or negated view is not supported: ",
+              "copy into tensor.resolve_conj().resolve_neg()");
+  if (src.sizes() != self.sizes()) src = *at::expand_size(src, self.sizes(), "copy_");
+  at::assert_no_internal_overlap(self);
+  at::assert_no_partial_overlap(self, src);
+  if (self.numel() == 0) return self;
+  if (self.device().is_cpu()) {
+    down(self, src, non_blocking);
+  } else if (src.device().is_cpu()) {
+    up(self, src, non_blocking);
+  } else if (self.device() == src.device()) {
+    c10::DeviceGuard guard(self.device());
+    if (self.data_ptr() == src.data_ptr() && same_layout(self, src)) return self;
+    device_copy(self, src);
+  } else {
+    TORCH_CHECK(src.device().is_privateuseone() && self.device().is_privateuseone(), "cannot copy from ",
+                src.device(), " to ", self.device(), ": go through the CPU");
+    across(self, src, non_blocking);
+  }
+  return self;
+}
+
+at::Tensor copy_from(const at::Tensor& self, const at::Tensor& dst, bool non_blocking) {
+  at::Tensor t = dst;
+  return copy_(t, self, non_blocking);
+}
+
+at::Tensor copy_from_and_resize(const at::Tensor& self, const at::Tensor& dst) {
+  at::Tensor t = dst;
+  t.resize_(self.sizes());
+  return copy_(t, self, false);
+}
+
+c10::Scalar local_scalar_dense(const at::Tensor& self) {
+  at::Tensor host = at::detail::empty_cpu({}, self.scalar_type(), false, std::nullopt);
+  c10::DeviceGuard guard(self.device());
+  copy_bytes(host, self, false);
+  return host_scalar(host);
+}
+
+void record_stream(at::Tensor& self, c10::Stream stream) {
+  c10::getDeviceAllocator(kNpu)->recordStream(self.storage().data_ptr(), stream);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("copy_", TORCH_FN(copy_));
+  m.impl("_copy_from", TORCH_FN(copy_from));
+  m.impl("_copy_from_and_resize", TORCH_FN(copy_from_and_resize));
+  m.impl("_local_scalar_dense", TORCH_FN(local_scalar_dense));
+  m.impl("record_stream", TORCH_FN(record_stream));
+}
+
+}  // namespace npu::ops

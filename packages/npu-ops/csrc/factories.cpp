@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Making tensors, and resizing them.
+#include <ATen/EmptyTensor.h>
+#include <ATen/Context.h>
+#include <ATen/native/Resize.h>
+#include <ATen/native/TensorFactories.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/library.h>
+
+#include "devices.h"
+#include "npu/core/launch.h"
+#include "tensors.h"
+
+namespace npu::ops {
+namespace {
+
+// The device of a factory's arguments. RuntimeError for options that an npu tensor cannot have.
+c10::Device device_of(std::optional<c10::Layout> layout, std::optional<c10::Device> device,
+                      std::optional<bool> pin_memory) {
+  TORCH_CHECK(c10::layout_or_default(layout) == c10::kStrided, "npu tensors are strided; got layout ", *layout);
+  TORCH_CHECK(!c10::pinned_memory_or_default(pin_memory), "Only dense CPU tensors can be pinned");
+  c10::Device d = c10::device_or_default(device);
+  return d.has_index() ? d : c10::Device(kNpu, c10::impl::VirtualGuardImpl(kNpu).getDevice().index());
+}
+
+at::Tensor filled(at::Tensor t) {
+  // torch.use_deterministic_algorithms: no uninitialised memory is seen.
+  if (C10_UNLIKELY(at::globalContext().deterministicAlgorithms() &&
+                   at::globalContext().deterministicFillUninitializedMemory()))
+    at::native::fill_empty_deterministic_(t);
+  return t;
+}
+
+at::Tensor empty_memory_format(at::IntArrayRef size, std::optional<c10::ScalarType> dtype,
+                               std::optional<c10::Layout> layout, std::optional<c10::Device> device,
+                               std::optional<bool> pin_memory, std::optional<c10::MemoryFormat> format) {
+  c10::DeviceGuard guard(device_of(layout, device, pin_memory));
+  return filled(empty(size, c10::dtype_or_default(dtype), {}, format));
+}
+
+at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, std::optional<c10::ScalarType> dtype,
+                         std::optional<c10::Layout> layout, std::optional<c10::Device> device,
+                         std::optional<bool> pin_memory) {
+  c10::DeviceGuard guard(device_of(layout, device, pin_memory));
+  TORCH_CHECK(size.size() == stride.size(), "dimensionality of sizes (", size.size(),
+              ") must match dimensionality of strides (", stride.size(), ")");
+  return filled(empty(size, c10::dtype_or_default(dtype), stride));
+}
+
+// Gives the storage room for `bytes`, keeping what it holds.
+void grow(c10::TensorImpl* t, size_t bytes) {
+  c10::StorageImpl* storage = t->unsafe_storage().unsafeGetStorageImpl();
+  if (bytes <= storage->nbytes()) return;
+  TORCH_CHECK(storage->resizable(), "Trying to resize storage that is not resizable");
+  c10::DataPtr data = storage->allocator()->allocate(bytes);
+  if (size_t old = storage->nbytes()) {
+    auto index = t->device().index();
+    NPU_CALL(core().copy(data.get(), index, storage->data(), index, old, true));
+  }
+  storage->set_data_ptr_noswap(std::move(data));
+  storage->set_nbytes(bytes);
+}
+
+const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size, std::optional<c10::MemoryFormat> format) {
+  c10::DeviceGuard guard(self.device());
+  c10::TensorImpl* t = self.unsafeGetTensorImpl();
+  if (self.sizes() != size) {
+    at::detail::check_size_nonnegative(size);
+    t->set_sizes_contiguous(size);
+    grow(t, at::detail::computeStorageNbytesContiguous(size, self.itemsize(), self.storage_offset()));
+  }
+  if (format) {
+    TORCH_CHECK(*format != c10::MemoryFormat::Preserve, "Unsupported memory format ", *format);
+    t->empty_tensor_restride(*format);
+  }
+  return self;
+}
+
+at::Tensor& set_storage(at::Tensor& self, c10::Storage source, int64_t offset, at::IntArrayRef size,
+                        at::IntArrayRef stride) {
+  at::native::checkSetStorage(self, source, offset, size, stride);
+  c10::TensorImpl* t = self.unsafeGetTensorImpl();
+  t->set_storage_offset(offset);
+  if (stride.data()) t->set_sizes_and_strides(size, stride);
+  else t->set_sizes_contiguous(size);
+  c10::DeviceGuard guard(self.device());
+  if (self.numel()) grow(t, at::detail::computeStorageNbytes(size, self.strides(), self.itemsize(), offset));
+  return self;
+}
+
+at::Tensor& set_whole_storage(at::Tensor& self, c10::Storage source) {
+  int64_t n = static_cast<int64_t>(source.nbytes() / self.itemsize());
+  return set_storage(self, std::move(source), 0, {n}, {});
+}
+
+at::Tensor& set_tensor(at::Tensor& self, const at::Tensor& source) {
+  if (self.unsafeGetTensorImpl() == source.unsafeGetTensorImpl()) return self;
+  return set_storage(self, source.storage(), source.storage_offset(), source.sizes(), source.strides());
+}
+
+at::Tensor& set_nothing(at::Tensor& self) {
+  auto allocator = c10::GetAllocator(kNpu);
+  c10::Storage storage(c10::Storage::use_byte_size_t(), 0, allocator, true);
+  c10::DeviceGuard guard(self.device());
+  return set_storage(self, std::move(storage), 0, {0}, {});
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("empty.memory_format", TORCH_FN(empty_memory_format));
+  m.impl("empty_strided", TORCH_FN(empty_strided));
+  m.impl("resize_", TORCH_FN(resize_));
+  m.impl("set_.source_Storage_storage_offset", TORCH_FN(set_storage));
+  m.impl("set_.source_Storage", TORCH_FN(set_whole_storage));
+  m.impl("set_.source_Tensor", TORCH_FN(set_tensor));
+  m.impl("set_", TORCH_FN(set_nothing));
+}
+
+}  // namespace npu::ops

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators that the CPU computes. tables/fallback.yaml declares each with its reason.
+#pragma once
+
+#include <ATen/core/dispatch/Dispatcher.h>
+
+namespace npu::ops {
+
+struct FallbackReason {
+  const char* op;  // "aten::histc"
+  const char* reason;
+};
+
+// Generated; ends with an entry of null pointers.
+extern const FallbackReason kFallbacks[];
+
+// Copies the operands to the CPU, runs the operator there and copies its results back. Counted by npu-core, and
+// NotImplementedError under NPU_FALLBACK=error.
+void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
+
+}  // namespace npu::ops

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Advanced indexing, and the operators whose result's shape depends on data.
+#include <ATen/ExpandUtils.h>
+#include <ATen/MemoryOverlap.h>
+#include <ATen/native/IndexingUtils.h>
+#include <ATen/native/TensorAdvancedIndexingUtils.h>
+#include <ATen/ops/cat_meta.h>
+#include <torch/library.h>
+
+#include "aclnn_ops.h"
+#include "shapes.h"
+#include "structured.h"
+
+namespace npu::ops {
+namespace {
+
+using Indices = c10::List<std::optional<at::Tensor>>;
+
+// The first rows of a buffer that was made for the longest result. A small part of a large buffer is copied.
+at::Tensor shrink(const at::Tensor& buffer, at::IntArrayRef sizes) {
+  at::Tensor part = buffer.narrow(0, 0, sizes.at(0));
+  return part.numel() * 2 > buffer.numel() ? part : part.clone();
+}
+
+at::Tensor nonzero_npu(const at::Tensor& self) {
+  c10::DeviceGuard guard(self.device());
+  check_dtype("nonzero", self, dtypes("fhdilscu?b"));
+  at::Tensor buffer = empty({self.numel(), self.dim()}, at::kLong);
+  if (self.numel() == 0) return buffer;
+  return shrink(buffer, launch_shaped<aclnnNonzero>(1, self, buffer));
+}
+
+at::Tensor masked_select_npu(const at::Tensor& self, const at::Tensor& mask) {
+  c10::DeviceGuard guard(common_device("masked_select", false, self, mask));
+  TORCH_CHECK(mask.scalar_type() == at::kBool, "masked_select: expected BoolTensor for mask, got ",
+              mask.scalar_type());
+  check_dtype("masked_select", self, dtypes("bhfdcsilu?"));
+  auto [m, t] = at::expand_outplace(mask, self);
+  at::Tensor buffer = empty({t->numel()}, self.scalar_type());
+  if (t->numel() == 0) return buffer;
+  return shrink(buffer, launch_shaped<aclnnMaskedSelect>(2, *t, *m, buffer));
+}
+
+at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
+  resize_out(out, result.sizes(), {}, result.options());
+  return out.copy_(result);
+}
+
+at::Tensor& nonzero_out(const at::Tensor& self, at::Tensor& out) { return into(out, nonzero_npu(self)); }
+at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at::Tensor& out) {
+  return into(out, masked_select_npu(self, mask));
+}
+
+// Indices as aclnn takes them: masks turned into positions, one tensor a dimension, an empty one where a whole
+// dimension is taken.
+struct Positions {
+  std::vector<at::Tensor> tensors;
+  Dims result;  // sizes of self[indices]
+
+  Positions(const char* op, const at::Tensor& self, const Indices& indices) {
+    at::native::checkIndexTensorTypes(indices, /*allow_int=*/true);
+    // An index on the CPU is moved, as torch does it for its other devices.
+    tensors = at::native::expandTensors(self, indices, /*ensure_same_device=*/true);
+    TORCH_CHECK_INDEX(tensors.size() <= static_cast<size_t>(self.dim()), "too many indices for tensor of dimension ",
+                      self.dim(), " (got ", tensors.size(), ")");
+    tensors = at::expand_outplace(tensors);
+    at::Tensor whole = empty({0}, at::kLong);
+    at::IntArrayRef shape;
+    size_t first = tensors.size(), last = 0;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (!tensors[i].defined()) continue;
+      if (tensors[i].device() != self.device()) tensors[i] = tensors[i].to(self.device());
+      shape = tensors[i].sizes();
+      first = std::min(first, i);
+      last = i;
+    }
+    bool adjacent = true;
+    for (size_t i = first; i < last; ++i) adjacent &= tensors[i].defined();
+    // Indexed dimensions that are not side by side give a result that begins with the indices' shape.
+    size_t at = adjacent ? first : 0;
+    Dims kept;
+    for (size_t d = 0; d < static_cast<size_t>(self.dim()); ++d) {
+      if (kept.size() == at && !placed_) place_shape(kept, shape);
+      if (d >= tensors.size() || !tensors[d].defined()) kept.push_back(self.size(static_cast<int64_t>(d)));
+    }
+    if (!placed_) place_shape(kept, shape);
+    result = kept;
+    for (auto& t : tensors)
+      if (!t.defined()) t = whole;
+  }
+
+ private:
+  void place_shape(Dims& kept, at::IntArrayRef shape) {
+    kept.append(shape.begin(), shape.end());
+    placed_ = true;
+  }
+  bool placed_ = false;
+};
+
+at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
+  c10::DeviceGuard guard(self.device());
+  check_dtype("index", self, dtypes("fhbdilscu?F"));
+  Positions p("index", self, indices);
+  at::Tensor out = empty(p.result, self.scalar_type());
+  TORCH_CHECK_INDEX(self.numel() != 0 || out.numel() == 0, "index is out of bounds for dimension with size 0");
+  if (out.numel()) launch<aclnnIndex>(self, p.tensors, out);
+  return out;
+}
+
+at::Tensor& index_out(const at::Tensor& self, const Indices& indices, at::Tensor& out) {
+  return into(out, index_npu(self, indices));
+}
+
+at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::Tensor& values, bool accumulate,
+                           bool unsafe) {
+  c10::DeviceGuard guard(self.device());
+  TORCH_CHECK_INDEX(indices.size() <= static_cast<size_t>(self.dim()), "too many indices for tensor of dimension ",
+                    self.dim(), " (got ", indices.size(), ")");
+  TORCH_CHECK(self.scalar_type() == values.scalar_type(), "Index put requires the source and destination dtypes match, ",
+              "got ", self.scalar_type(), " for the destination and ", values.scalar_type(), " for the source.");
+  at::assert_no_internal_overlap(self);
+  at::assert_no_overlap(self, values);
+  check_dtype("index_put_", self, dtypes("fhdilscu?b"));
+  at::Tensor v = values;
+  if (values.device() != self.device()) {
+    if (!is_host_scalar(values)) common_device("index_put_", false, self, values);
+    if (!accumulate && (bit(self.scalar_type()) & dtypes("?cilfhb"))) {
+      auto [is_mask, mask] = at::native::canDispatchToMaskedFill(self, indices, values);
+      if (is_mask) return self.masked_fill_(mask, host_scalar(values));
+    }
+    v = empty({}, self.scalar_type());
+    fill_value(v, host_scalar(values));
+  }
+  Positions p("index_put_", self, indices);
+  TORCH_CHECK(at::is_expandable_to(v.sizes(), p.result), "shape mismatch: value tensor of shape ", v.sizes(),
+              " cannot be broadcast to indexing result of shape ", p.result);
+  if (at::IntArrayRef(p.result).empty() || c10::multiply_integers(p.result)) {
+    launch<aclnnIndexPutImpl>(self, p.tensors, v, accumulate, unsafe);
+  }
+  return self;
+}
+
+struct cat_op {
+  using Meta = at::meta::structured_cat;
+  static constexpr const char* name = "cat";
+  static constexpr size_t outputs = 1;
+  static constexpr bool host_scalars = false;
+  static void shape(OutputsOf<cat_op>& m, const at::ITensorListRef& tensors, int64_t dim) {
+    m.meta(tensors, dim);
+  }
+  static void run(Call& k, const at::ITensorListRef& tensors, int64_t dim) {
+    std::vector<at::Tensor> parts;
+    auto materialized = tensors.materialize();
+    int64_t d = at::legacy_cat_wrap_dim(dim, materialized);
+    for (const at::Tensor& t : materialized)
+      if (t.numel()) parts.push_back(k.as(t, k.dtype(0), dtypes("fhilscu?dFb")));
+    launch<aclnnCat>(parts, d, k.out(0, 0));
+  }
+};
+
+at::Tensor cat_npu(const at::ITensorListRef& tensors, int64_t dim) { return run_functional<cat_op>(tensors, dim); }
+at::Tensor& cat_out(const at::ITensorListRef& tensors, int64_t dim, at::Tensor& out) {
+  return std::get<0>(run_out<cat_op>(std::tie(out), tensors, dim));
+}
+
+bool equal_npu(const at::Tensor& self, const at::Tensor& other) {
+  c10::DeviceGuard guard(common_device("equal", false, self, other));
+  TORCH_CHECK(self.scalar_type() == other.scalar_type(), "Expected all tensors to have the same dtype, but got ",
+              self.scalar_type(), " and ", other.scalar_type(), " (operator equal)");
+  if (self.sizes() != other.sizes()) return false;
+  if (self.numel() == 0) return true;
+  check_dtype("equal", self, dtypes("hficu?dlsb"));
+  at::Tensor out = empty({1}, at::kBool);
+  launch<aclnnEqual>(self, other, out);
+  return out.item<bool>();
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("nonzero", TORCH_FN(nonzero_npu));
+  m.impl("nonzero.out", TORCH_FN(nonzero_out));
+  m.impl("masked_select", TORCH_FN(masked_select_npu));
+  m.impl("masked_select.out", TORCH_FN(masked_select_out));
+  m.impl("index.Tensor", TORCH_FN(index_npu));
+  m.impl("index.Tensor_out", TORCH_FN(index_out));
+  m.impl("_index_put_impl_", TORCH_FN(index_put_impl));
+  m.impl("cat", TORCH_FN(cat_npu));
+  m.impl("cat.out", TORCH_FN(cat_out));
+  m.impl("equal", TORCH_FN(equal_npu));
+}
+
+}  // namespace npu::ops

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// nll_loss: CANN wants class weights always, so ones stand in for absent ones.
+#include <ATen/ops/nll_loss_backward_meta.h>
+#include <ATen/ops/nll_loss_forward_meta.h>
+#include <torch/library.h>
+
+#include "aclnn_ops.h"
+#include "structured.h"
+
+namespace npu::ops {
+namespace {
+
+using OptionalTensor = std::optional<at::Tensor>;
+
+constexpr DtypeSet kFloats = dtypes("fhb");
+constexpr DtypeSet kTargets = dtypes("lui");
+
+at::Tensor class_weights(const OptionalTensor& weight, const at::Tensor& self) {
+  if (weight && weight->defined()) return *weight;
+  at::Tensor ones = empty({self.size(-1)}, self.scalar_type());
+  launch<aclnnInplaceOne>(ones);
+  return ones;
+}
+
+struct nll_loss_forward_op {
+  using Meta = at::meta::structured_nll_loss_forward;
+  static constexpr const char* name = "nll_loss_forward";
+  static constexpr size_t outputs = 2;
+  static constexpr bool host_scalars = false;
+  static void shape(OutputsOf<nll_loss_forward_op>& m, const at::Tensor& self, const at::Tensor& target,
+                    const OptionalTensor& weight, int64_t reduction, int64_t ignore_index) {
+    m.meta(self, target, meta_arg(weight), reduction, ignore_index);
+  }
+  static void run(Call& k, const at::Tensor& self, const at::Tensor& target, const OptionalTensor& weight,
+                  int64_t reduction, int64_t ignore_index) {
+    at::Tensor weights = k.in(class_weights(weight, self), kFloats);
+    // One sample without a batch dimension, and no `none` left to reduce: CANN takes a batch.
+    bool single = self.dim() == 1;
+    at::Tensor out = k.out(0, kFloats);
+    launch<aclnnNLLLoss>(single ? k.in(self, kFloats).unsqueeze(0) : k.in(self, kFloats),
+                         single ? target.reshape({1}) : k.in(target, kTargets), weights, reduction, ignore_index,
+                         single && reduction == 0 ? out.view({1}) : out, k.out(1, kFloats));
+  }
+};
+
+struct nll_loss_backward_op {
+  using Meta = at::meta::structured_nll_loss_backward;
+  static constexpr const char* name = "nll_loss_backward";
+  static constexpr size_t outputs = 1;
+  static constexpr bool host_scalars = false;
+  static void shape(OutputsOf<nll_loss_backward_op>& m, const at::Tensor& grad, const at::Tensor& self,
+                    const at::Tensor& target, const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
+                    const at::Tensor& total_weight) {
+    m.meta(grad, self, target, meta_arg(weight), reduction, ignore_index, total_weight);
+  }
+  static void run(Call& k, const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
+                  const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
+                  const at::Tensor& total_weight) {
+    at::Tensor weights = k.in(class_weights(weight, self), kFloats);
+    bool single = self.dim() == 1;
+    at::Tensor out = k.out(0, kFloats);
+    launch<aclnnNLLLossBackward>(single && reduction == 0 ? grad.reshape({1}) : k.in(grad, kFloats),
+                                 single ? k.in(self, kFloats).unsqueeze(0) : k.in(self, kFloats),
+                                 single ? target.reshape({1}) : k.in(target, kTargets), weights, reduction,
+                                 ignore_index, total_weight, single ? out.unsqueeze(0) : out);
+  }
+};
+
+std::tuple<at::Tensor, at::Tensor> nll_loss_forward(const at::Tensor& self, const at::Tensor& target,
+                                                    const OptionalTensor& weight, int64_t reduction,
+                                                    int64_t ignore_index) {
+  return run_functional<nll_loss_forward_op>(self, target, weight, reduction, ignore_index);
+}
+
+std::tuple<at::Tensor&, at::Tensor&> nll_loss_forward_out(const at::Tensor& self, const at::Tensor& target,
+                                                          const OptionalTensor& weight, int64_t reduction,
+                                                          int64_t ignore_index, at::Tensor& output,
+                                                          at::Tensor& total_weight) {
+  return run_out<nll_loss_forward_op>(std::tie(output, total_weight), self, target, weight, reduction, ignore_index);
+}
+
+at::Tensor nll_loss_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
+                             const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
+                             const at::Tensor& total_weight) {
+  return run_functional<nll_loss_backward_op>(grad, self, target, weight, reduction, ignore_index, total_weight);
+}
+
+at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
+                                  const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
+                                  const at::Tensor& total_weight, at::Tensor& out) {
+  return std::get<0>(run_out<nll_loss_backward_op>(std::tie(out), grad, self, target, weight, reduction, ignore_index,
+                                                   total_weight));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("nll_loss_forward", TORCH_FN(nll_loss_forward));
+  m.impl("nll_loss_forward.output", TORCH_FN(nll_loss_forward_out));
+  m.impl("nll_loss_backward", TORCH_FN(nll_loss_backward));
+  m.impl("nll_loss_backward.grad_input", TORCH_FN(nll_loss_backward_out));
+}
+
+}  // namespace npu::ops

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Random numbers. The device draws them by Philox from a seed and an offset; the generator of the device holds both.
+#include <ATen/core/Generator.h>
+#include <ATen/native/Resize.h>
+#include <ATen/native/UnaryOps.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/library.h>
+
+#include <ATen/detail/PrivateUse1HooksInterface.h>
+
+#include <limits>
+
+#include "aclnn_ops.h"
+#include "call.h"
+#include "devices.h"
+
+namespace npu::ops {
+namespace {
+
+struct Philox {
+  int64_t seed, offset;
+};
+
+// Takes `n` numbers from the generator, or from the device's default one. Offsets advance by multiples of 4, since
+// one Philox round makes four numbers.
+Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n) {
+  at::Generator g = given && given->defined() ? *given
+                                              : at::detail::getPrivateUse1Hooks().getDefaultGenerator(device.index());
+  TORCH_CHECK(g.device().type() == kNpu, "Expected a 'npu' device type for generator but found '", g.device().type(),
+              "'");
+  std::lock_guard<std::mutex> lock(g.mutex());
+  auto seed = static_cast<int64_t>(g.current_seed());
+  auto offset = static_cast<int64_t>(g.get_offset());
+  g.set_offset(static_cast<uint64_t>(offset + (n + 3) / 4 * 4));
+  return {seed, offset};
+}
+
+at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at::Generator> generator) {
+  TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
+  TORCH_CHECK(self.is_floating_point(), "\"uniform_\" not implemented for '", self.scalar_type(), "'");
+  c10::DeviceGuard guard(self.device());
+  check_dtype("uniform_", self, dtypes("filbhscud"));
+  if (self.numel() == 0) return self;
+  auto [seed, offset] = draw(generator, self.device(), self.numel());
+  launch<aclnnInplaceUniform>(self, from, to, seed, offset);
+  return self;
+}
+
+at::Tensor& normal_(at::Tensor& self, double mean, double std, std::optional<at::Generator> generator) {
+  TORCH_CHECK(std >= 0.0, "normal expects std >= 0.0, but found std ", std);
+  TORCH_CHECK(self.is_floating_point(), "\"normal_\" not implemented for '", self.scalar_type(), "'");
+  c10::DeviceGuard guard(self.device());
+  check_dtype("normal_", self, dtypes("filbhscu?d"));
+  if (self.numel() == 0) return self;
+  auto [seed, offset] = draw(generator, self.device(), self.numel());
+  launch<aclnnInplaceNormal>(self, mean, std, seed, offset);
+  return self;
+}
+
+at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to, const std::optional<at::Generator>& generator) {
+  c10::DeviceGuard guard(self.device());
+  check_dtype("random_", self, dtypes("bhfdilscu?FD"));
+  if (self.numel() == 0) return self;
+  auto [seed, offset] = draw(generator, self.device(), self.numel());
+  launch<aclnnInplaceRandom>(self, from, to, seed, offset);
+  return self;
+}
+
+// The first integer above those that the dtype holds exactly.
+int64_t past_end(c10::ScalarType t) {
+  switch (t) {
+    case at::kBool: return 2;
+    case at::kByte: return 256;
+    case at::kChar: return 128;
+    case at::kShort: return 32768;
+    case at::kInt: return int64_t{1} << 31;
+    case at::kHalf: return (1 << 11) + 1;
+    case at::kBFloat16: return (1 << 8) + 1;
+    case at::kFloat: return (1 << 24) + 1;
+    case at::kDouble: return (int64_t{1} << 53) + 1;
+    default: return std::numeric_limits<int64_t>::max();
+  }
+}
+
+at::Tensor& random_(at::Tensor& self, std::optional<at::Generator> generator) {
+  return random_between(self, 0, past_end(self.scalar_type()), generator);
+}
+
+at::Tensor& random_from(at::Tensor& self, int64_t from, std::optional<int64_t> to,
+                        std::optional<at::Generator> generator) {
+  int64_t end = to.value_or(past_end(self.scalar_type()));
+  TORCH_CHECK(from < end, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", end);
+  TORCH_CHECK(self.is_floating_point() || end - 1 < past_end(self.scalar_type()), "to - 1 is out of bounds for ",
+              self.scalar_type());
+  return random_between(self, from, end, generator);
+}
+
+at::Tensor& random_to(at::Tensor& self, int64_t to, std::optional<at::Generator> generator) {
+  return random_from(self, 0, to, std::move(generator));
+}
+
+at::Tensor& bernoulli_float(at::Tensor& self, double p, std::optional<at::Generator> generator) {
+  TORCH_CHECK(0 <= p && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", p);
+  c10::DeviceGuard guard(self.device());
+  check_dtype("bernoulli_", self, dtypes("hfducsil?b"));
+  if (self.numel() == 0) return self;
+  auto [seed, offset] = draw(generator, self.device(), self.numel());
+  launch<aclnnInplaceBernoulli>(self, c10::Scalar(p), seed, offset);
+  return self;
+}
+
+at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optional<at::Generator> generator) {
+  c10::DeviceGuard guard(common_device("bernoulli_", true, self, p));
+  if (is_host_scalar(p)) return bernoulli_float(self, host_scalar(p).toDouble(), std::move(generator));
+  check_dtype("bernoulli_", self, dtypes("hfducsil?"));
+  check_dtype("bernoulli_", p, dtypes("hfd"));
+  if (self.numel() == 0) return self;
+  auto [seed, offset] = draw(generator, self.device(), self.numel());
+  launch<aclnnInplaceBernoulliTensor>(self, p, seed, offset);
+  return self;
+}
+
+at::Tensor& bernoulli_out(const at::Tensor& self, std::optional<at::Generator> generator, at::Tensor& out) {
+  at::native::resize_output(out, self.sizes());
+  return bernoulli_tensor(out, self, std::move(generator));
+}
+
+at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::Tensor& out) {
+  TORCH_CHECK(n >= 0, "n must be non-negative, got", n);
+  c10::DeviceGuard guard(out.device());
+  check_dtype("randperm", out, dtypes("lisucfhdb"));
+  TORCH_CHECK(n <= past_end(out.scalar_type()), "n is too large for result tensor type: '", out.scalar_type(), "'");
+  at::native::resize_output(out, {n});
+  if (n == 0) return out;
+  auto [seed, offset] = draw(generator, out.device(), n);
+  launch<aclnnRandperm>(n, seed, offset, out);
+  return out;
+}
+
+// CANN keeps a dropout mask as bits, in whole blocks of 128.
+int64_t mask_bytes(int64_t n) { return (n + 127) / 128 * 16; }
+
+std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p, std::optional<bool> train) {
+  TORCH_CHECK(0 <= p && p <= 1, "dropout probability has to be between 0 and 1, but got ", p);
+  c10::DeviceGuard guard(input.device());
+  check_dtype("native_dropout", input, dtypes("fhb"));
+  at::Tensor out = empty(input.sizes(), input.scalar_type());
+  at::Tensor mask = empty({mask_bytes(input.numel())}, at::kByte);
+  if (input.numel() == 0) return {out, mask};
+  double drop = train.value_or(true) ? p : 0.0;
+  auto [seed, offset] = draw(std::nullopt, input.device(), input.numel());
+  launch<aclnnDropoutGenMaskV2>(input.sizes(), drop, seed, offset, input.scalar_type(), mask);
+  launch<aclnnDropoutDoMask>(input, mask, drop, out);
+  return {out, mask};
+}
+
+at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mask, double scale) {
+  c10::DeviceGuard guard(common_device("native_dropout_backward", false, grad, mask));
+  check_dtype("native_dropout_backward", grad, dtypes("fhb"));
+  // A mask that native_dropout did not make: one truth value an element.
+  if (mask.scalar_type() == at::kBool) return grad.mul(mask).mul_(scale);
+  at::Tensor out = empty(grad.sizes(), grad.scalar_type());
+  // autograd gives 1 / (1 - p), and 0 for p = 1.
+  if (grad.numel()) launch<aclnnDropoutDoMask>(grad, mask, scale == 0 ? 1.0 : 1.0 - 1.0 / scale, out);
+  return out;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("uniform_", TORCH_FN(uniform_));
+  m.impl("normal_", TORCH_FN(normal_));
+  m.impl("random_", TORCH_FN(random_));
+  m.impl("random_.from", TORCH_FN(random_from));
+  m.impl("random_.to", TORCH_FN(random_to));
+  m.impl("bernoulli_.float", TORCH_FN(bernoulli_float));
+  m.impl("bernoulli_.Tensor", TORCH_FN(bernoulli_tensor));
+  m.impl("bernoulli.out", TORCH_FN(bernoulli_out));
+  m.impl("randperm.generator_out", TORCH_FN(randperm_out));
+  m.impl("native_dropout", TORCH_FN(native_dropout));
+  m.impl("native_dropout_backward", TORCH_FN(native_dropout_backward));
+}
+
+}  // namespace npu::ops

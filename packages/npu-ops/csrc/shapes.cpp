@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "shapes.h"
+
+#include <ATen/ExpandUtils.h>
+#include <ATen/ops/result_type_native.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "call.h"
+
+namespace npu::ops::shape {
+
+void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
+  TORCH_CHECK(condition.scalar_type() == at::kBool || condition.scalar_type() == at::kByte,
+              "where expected condition to be a boolean tensor, but got a tensor with dtype ", condition.scalar_type());
+  auto dtype = at::native::result_type(a, b);
+  auto sizes = at::infer_size_dimvector(at::infer_size_dimvector(condition.sizes(), a.sizes()), b.sizes());
+  set_output_raw_strided(0, sizes, {}, condition.options().dtype(dtype));
+}
+
+void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) {
+  TORCH_CHECK(t.is_floating_point(), "std and var only support floating point dtypes on npu, got ", t.scalar_type());
+  Dims reduced = all_dims(dims, t);
+  Dims sizes;
+  for (int64_t d = 0; d < t.dim(); ++d) {
+    auto times = std::count(reduced.begin(), reduced.end(), d);
+    TORCH_CHECK(times <= 1, "dim ", d, " appears multiple times in the list of dims");
+    if (times == 0) sizes.push_back(t.size(d));
+    else if (keepdim) sizes.push_back(1);
+  }
+  for (int64_t i = 0; i < n; ++i) set_output_raw_strided(i, sizes, {}, t.options());
+}
+
+void dot::meta(const at::Tensor& a, const at::Tensor& b) {
+  TORCH_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ", b.dim(), "D tensors");
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(), "dot : expected both vectors to have same dtype, but found ",
+              a.scalar_type(), " and ", b.scalar_type());
+  TORCH_CHECK(a.numel() == b.numel(), "inconsistent tensor size, expected tensor [", a.numel(), "] and src [",
+              b.numel(), "] to have the same number of elements, but got ", a.numel(), " and ", b.numel(),
+              " elements respectively");
+  set_output_raw_strided(0, {}, {}, a.options());
+}
+
+void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step) {
+  double n;
+  TORCH_CHECK(step.toDouble() != 0, "step must be nonzero");
+  TORCH_CHECK(std::isfinite(start.toDouble()) && std::isfinite(end.toDouble()), "unsupported range: ",
+              start.toDouble(), " -> ", end.toDouble());
+  TORCH_CHECK((step.toDouble() > 0) ? end.toDouble() >= start.toDouble() : end.toDouble() <= start.toDouble(),
+              "upper bound and lower bound inconsistent with step sign");
+  if (maybe_get_output(0).scalar_type() == at::kLong) {
+    // In int64, since double loses the low bits of large bounds.
+    int64_t sign = step.toLong() > 0 ? 1 : -1;
+    n = static_cast<double>((end.toLong() - start.toLong() + step.toLong() - sign) / step.toLong());
+  } else {
+    n = std::ceil((end.toDouble() - start.toDouble()) / step.toDouble());
+  }
+  const at::Tensor& out = maybe_get_output(0);
+  // torch keeps the shape of an `out` that has the right number of elements.
+  if (out.numel() == static_cast<int64_t>(n)) return;
+  set_output_raw_strided(0, {static_cast<int64_t>(n)}, {}, out.options());
+}
+
+void index_select::meta(const at::Tensor& t, int64_t dim, const at::Tensor& index) {
+  TORCH_CHECK_INDEX(index.dim() <= 1, "index_select(): Index is supposed to be a vector, but got dim: ", index.dim());
+  TORCH_CHECK(index.scalar_type() == at::kLong || index.scalar_type() == at::kInt,
+              "index_select(): Expected dtype int32 or int64 for index but got: ", index.scalar_type());
+  Dims sizes(t.sizes().begin(), t.sizes().end());
+  int64_t d = wrap_dim(dim, t);
+  if (!sizes.empty()) sizes[d] = index.numel();
+  set_output_raw_strided(0, sizes, {}, t.options());
+}
+
+void embedding::meta(const at::Tensor& weight, const at::Tensor& indices) {
+  TORCH_CHECK(weight.dim() == 2, "'weight' must be 2-D");
+  TORCH_CHECK(indices.scalar_type() == at::kLong || indices.scalar_type() == at::kInt,
+              "Expected tensor for argument 'indices' to have scalar type Long or Int; but got ",
+              indices.scalar_type());
+  Dims sizes(indices.sizes().begin(), indices.sizes().end());
+  sizes.push_back(weight.size(1));
+  set_output_raw_strided(0, sizes, {}, weight.options());
+}
+
+void spread::meta(const at::Tensor& mask, const at::Tensor& t) {
+  TORCH_CHECK(mask.scalar_type() == at::kBool, "masked_fill_ only supports boolean masks, but got mask with dtype ",
+              mask.scalar_type());
+  TORCH_CHECK(at::is_expandable_to(mask.sizes(), t.sizes()), "The size of the mask ", mask.sizes(),
+              " does not broadcast to the size of the tensor ", t.sizes());
+}
+
+}  // namespace npu::ops::shape

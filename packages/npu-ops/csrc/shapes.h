@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Shape rules for operators that PyTorch does not describe by a structured meta. A table entry names one in its
+// field `shape`; codegen/rules.py lists and documents them.
+#pragma once
+
+#include <ATen/TensorIterator.h>
+#include <ATen/TensorMeta.h>
+#include <ATen/core/Tensor.h>
+
+namespace npu::ops::shape {
+
+// The operand's shape and dtype.
+struct like : at::impl::MetaBase {
+  void meta(const at::Tensor& t) { set_output_raw_strided(0, t.sizes(), {}, t.options()); }
+};
+
+// One element of the operand's dtype.
+struct one : at::impl::MetaBase {
+  void meta(const at::Tensor& t) {
+    TORCH_CHECK(t.numel() > 0, "Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument.");
+    set_output_raw_strided(0, {}, {}, t.options());
+  }
+};
+
+struct total : at::impl::MetaBase {
+  void meta(const at::Tensor& t, std::optional<c10::ScalarType> dtype) {
+    auto natural = c10::isIntegralType(t.scalar_type(), true) ? c10::kLong : t.scalar_type();
+    set_output_raw_strided(0, {}, {}, t.options().dtype(dtype.value_or(natural)));
+  }
+};
+
+// Elementwise over one operand.
+struct unary : at::TensorIteratorBase {
+  void meta(const at::Tensor& a) { build_borrowing_unary_op(maybe_get_output(), a); }
+};
+
+// Elementwise over two broadcast operands, promoted as torch promotes.
+struct binary : at::TensorIteratorBase {
+  void meta(const at::Tensor& a, const at::Tensor& b) { build_borrowing_binary_op(maybe_get_output(), a, b); }
+};
+
+// The same with a bool result.
+struct compare : at::TensorIteratorBase {
+  void meta(const at::Tensor& a, const at::Tensor& b) { build_comparison_op(maybe_get_output(), a, b); }
+};
+
+// A bool for each element of one operand.
+struct test : at::TensorIteratorBase {
+  void meta(const at::Tensor& a) {
+    build(at::TensorIteratorConfig()
+              .set_check_mem_overlap(true)
+              .check_all_same_dtype(false)
+              .declare_static_dtype(maybe_get_output().defined() ? maybe_get_output().scalar_type() : at::kBool)
+              .add_output(maybe_get_output())
+              .add_const_input(a));
+  }
+};
+
+struct where : at::impl::MetaBase {
+  void meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b);
+};
+
+struct reduce : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) { results(1, t, dims, keepdim); }
+
+ protected:
+  void results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim);
+};
+
+struct reduce_pair : reduce {
+  void meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) { results(2, t, dims, keepdim); }
+};
+
+struct dot : at::impl::MetaBase {
+  void meta(const at::Tensor& a, const at::Tensor& b);
+};
+
+struct loss : at::impl::MetaBase {
+  void meta(const at::Tensor& t, int64_t reduction) {
+    set_output_raw_strided(0, reduction ? at::IntArrayRef{} : t.sizes(), {}, t.options());
+  }
+};
+
+struct vector : at::impl::MetaBase {
+  void meta(int64_t n) {
+    TORCH_CHECK(n >= 0, "number of steps must be non-negative");
+    set_output_raw_strided(0, {n}, {}, maybe_get_output(0).options());
+  }
+};
+
+struct matrix : at::impl::MetaBase {
+  void meta(int64_t n, int64_t m) {
+    TORCH_CHECK(n >= 0, "n must be greater or equal to 0, got ", n);
+    TORCH_CHECK(m >= 0, "m must be greater or equal to 0, got ", m);
+    set_output_raw_strided(0, {n, m}, {}, maybe_get_output(0).options());
+  }
+};
+
+struct arange : at::impl::MetaBase {
+  void meta(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step);
+};
+
+struct index_select : at::impl::MetaBase {
+  void meta(const at::Tensor& t, int64_t dim, const at::Tensor& index);
+};
+
+struct embedding : at::impl::MetaBase {
+  void meta(const at::Tensor& weight, const at::Tensor& indices);
+};
+
+struct rows : at::impl::MetaBase {
+  void meta(const at::Tensor& t, int64_t n) { set_output_raw_strided(0, {n, t.size(-1)}, {}, t.options()); }
+};
+
+struct single : at::impl::MetaBase {
+  void meta(const at::Tensor& value) {
+    TORCH_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
+                " dimensions.");
+  }
+};
+
+struct spread : at::impl::MetaBase {
+  void meta(const at::Tensor& mask, const at::Tensor& t);
+};
+
+// No rule: the operator writes its mutable operand.
+struct given : at::impl::MetaBase {};
+
+}  // namespace npu::ops::shape
