@@ -25,6 +25,8 @@ def line(soc: dict[str, object]) -> str:
 
 def main(source: str, target: str) -> None:
     socs = load_yaml(Path(source))["socs"]
+    if not isinstance(socs, list):
+        raise ValueError(f"{source}: `socs` must be a list")
     Path(target).write_text("\n".join(line(soc) for soc in socs) + "\n")
 
 
