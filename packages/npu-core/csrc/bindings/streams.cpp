@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings.h"
-#include "npu/core/NPUStream.h"
+#include "npu/core/NPUEvent.h"
 
 namespace npu::bindings {
 
@@ -44,6 +44,13 @@ void add_streams(py::module_& m) {
         return triple(getStreamFromExternal(reinterpret_cast<aclrtStream>(pointer), device));
       },
       py::arg("pointer"), py::arg("device_index"));
+  def(
+      m, "event_elapsed_time",
+      [](uintptr_t begin, uintptr_t end) {
+        TORCH_CHECK_VALUE(begin && end, "Both events must be recorded before calculating elapsed time.");
+        return reinterpret_cast<NPUEvent*>(begin)->elapsed_time(*reinterpret_cast<NPUEvent*>(end));
+      },
+      py::arg("begin"), py::arg("end"));
 }
 
 }  // namespace npu::bindings

@@ -127,6 +127,10 @@ def stream_handle(stream_id: int, device_index: int, device_type: int) -> int:
 def external_stream(pointer: int, device_index: int) -> Triple:
     """The stream that stands for a foreign aclrtStream, which must outlive its use."""
 
+def event_elapsed_time(begin: int, end: int) -> float:
+    """Milliseconds between two events, given by their `event_id`: torch.Event.elapsed_time of torch 2.13 refuses
+    instances of a class derived from torch.Event."""
+
 # --- device memory ---------------------------------------------------------------------------------------------------
 
 def memory_stats(device: int) -> dict[str, Any]:

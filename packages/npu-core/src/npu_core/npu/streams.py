@@ -37,6 +37,10 @@ class Event(torch.Event):
         """Makes all later work on `stream` (default: the current one) wait for the event."""
         super().wait(current_stream() if stream is None else stream)
 
+    def elapsed_time(self, end_event: torch.Event) -> float:
+        """Milliseconds from this event to `end_event`; both with timing and completed, else ValueError."""
+        return float(_binding.C.event_elapsed_time(self.event_id, end_event.event_id))
+
     def __repr__(self) -> str:
         return f"<torch.npu.Event {self.npu_event:#x}>" if self.npu_event else "<torch.npu.Event uninitialized>"
 
