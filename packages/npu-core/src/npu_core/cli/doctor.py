@@ -104,7 +104,10 @@ def _plugins(found: dict[str, Any]) -> Iterator[Finding]:
         )
     if "ops" not in names:
         yield Finding(
-            "warning", "operators", "without npu-ops the device has memory, but no operators", "pip install npu-ops"
+            "warning",
+            "operators",
+            "without npu-ops the device has no operators, torch.empty included",
+            "pip install npu-ops",
         )
 
 

@@ -32,8 +32,10 @@ def render(found: dict[str, Any]) -> str:
         "broken": "broken",
     }
     rows = [
-        ("device", registered.get(core["state"], core["state"]), core["reason"] or ""),
-        ("runtime", runtime["chosen"] or "none", runtime["error"] or runtime["reason"]),
+        ("device", registered.get(core["state"], core["state"])),
+        *([("", core["reason"])] if core["reason"] else []),
+        ("runtime", runtime["chosen"] or "none"),
+        ("because", runtime["error"] or runtime["reason"]),
         ("libraries", runtime["library_dir"] if runtime["chosen"] else None),
         ("version", runtime["version"]),
         ("simulated", "yes" if runtime["simulated"] else "no"),
