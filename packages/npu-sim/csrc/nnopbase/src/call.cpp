@@ -47,6 +47,19 @@ void aclOpExecutor::destroy(aclOpExecutor* e) {
   std::free(e);
 }
 
+bool aclOpExecutor::rebind(void* const* addrs, size_t n) {
+  size_t next = 0;
+  auto bind = [&](const FlatTensor* t) {
+    if (t && next++ < n) const_cast<FlatTensor*>(t)->data = addrs[next - 1];
+  };
+  for (uint32_t i = 0; i < op_->count; ++i) {
+    if (op_->params[i].kind == Kind::tensor) bind(tensor(i));
+    if (op_->params[i].kind == Kind::tensors)
+      for (uint32_t j = 0; j < list_size(i); ++j) bind(list_tensor(i, j));
+  }
+  return next == n;
+}
+
 FlatTensor* aclOpExecutor::nth_tensor(size_t index, bool inputs, bool outputs) const {
   for (uint32_t i = 0; i < op_->count; ++i) {
     const Param& p = op_->params[i];

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "call_builder.h"
+#include "executor_cache.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/operator.h"
 #include "npu_sim/soc.h"
@@ -117,6 +118,7 @@ aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspa
     std::unique_ptr<aclOpExecutor, Destroy> e(CallBuilder(op, words).build());
     if (op.kernel->check) op.kernel->check(*e);
     CallBuilder::set_workspace(*e, op.kernel->workspace ? op.kernel->workspace(*e) : 0);
+    remember(*e);
     *workspace_size = e->workspace_bytes();
     *executor = e.release();
     return ACLNN_SUCCESS;

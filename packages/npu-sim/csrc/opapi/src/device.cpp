@@ -106,6 +106,16 @@ void set_threads(int n) {
   if (set) set(n);
 }
 
+// torch's state of a worker thread, which runs nothing but kernels. Set once: switching profiler callbacks
+// off and on around each kernel would cost more than a small kernel does. Leaked, since a thread's end has no
+// order with torch's.
+struct WorkerState {
+  WorkerState() { set_threads(settings().threads); }
+  at::AutoDispatchBelowADInplaceOrView below_autograd;
+  at::NoGradGuard no_grad;
+  at::DisableRecordFunctionGuard no_callbacks;
+};
+
 }  // namespace
 
 at::Tensor tensor_over(const nnop::FlatTensor& t) {
@@ -173,11 +183,8 @@ at::Tensor Shaped::resize(at::IntArrayRef sizes) {
 }
 
 void on_device(const Call& call, void (*body)(const Call&)) {
-  static thread_local const bool ready = (set_threads(settings().threads), true);
-  (void)ready;
-  at::AutoDispatchBelowADInplaceOrView below_autograd;
-  at::NoGradGuard no_grad;
-  at::DisableRecordFunctionGuard no_callbacks;
+  static thread_local const WorkerState* state = new WorkerState;
+  (void)state;
   try {
     body(call);
   } catch (const c10::Error& e) {

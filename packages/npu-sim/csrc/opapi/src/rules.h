@@ -55,6 +55,10 @@ Rule scatter;
 Rule embedding;
 Rule cat;
 Rule stack;
+// Lists of one length; those of outputs have the first list's shapes.
+Rule lists;
+// 'normalizedShape' is the end of the input's shape; the first output has the input's.
+Rule norm;
 Rule topk;
 Rule permuted;   // outputs have as many elements as the first input
 Rule like_self;  // outputs have the shape of 'self'

@@ -101,6 +101,33 @@ void stack(const Call& c) {
   expect_outputs(c, s, "that of the stacked tensors");
 }
 
+void lists(const Call& c) {
+  int first = -1;
+  for (uint32_t i = 0; i < c.op().count; ++i) {
+    const Param& p = c.op().params[i];
+    if (p.kind != Kind::tensors || !c.has(i)) continue;
+    if (first < 0) first = static_cast<int>(i);
+    const auto like = static_cast<uint32_t>(first);
+    if (c.list_size(i) != c.list_size(like))
+      refuse(c, p.name, std::to_string(c.list_size(i)) + " tensors", std::to_string(c.list_size(like)));
+    for (uint32_t j = 0; j < c.list_size(i); ++j) {
+      if (!c.list_tensor(i, j)) refuse(c, p.name, "null at " + std::to_string(j), "tensors");
+      if (p.is_output() && !equal(c.list_tensor(i, j)->sizes(), c.list_tensor(like, j)->sizes()))
+        refuse(c, p.name, nnop::describe(*c.list_tensor(i, j)) + " at " + std::to_string(j),
+               "shape " + text(c.list_tensor(like, j)->sizes()));
+    }
+  }
+}
+
+void norm(const Call& c) {
+  const FlatTensor& in = first_input(c);
+  const auto tail = c.ints(static_cast<uint32_t>(find(c, "normalizedShape")));
+  if (tail.size() > in.ndim || !std::equal(tail.rbegin(), tail.rend(), in.sizes().rbegin()))
+    refuse(c, "normalizedShape", text(tail), "the last sizes of " + nnop::describe(in));
+  if (const FlatTensor& out = at(c, "out"); !equal(out.sizes(), in.sizes()))
+    refuse(c, "out", nnop::describe(out), "shape " + text(in.sizes()));
+}
+
 void topk(const Call& c) {
   const FlatTensor& self = at(c, "self");
   const int64_t dim = wrap(c, "dim", number(c, "dim"), self.ndim), k = number(c, "k");

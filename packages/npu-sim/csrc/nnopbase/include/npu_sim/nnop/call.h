@@ -123,6 +123,9 @@ struct aclOpExecutor : npu_sim::nnop::Call {
   // The number of tensors, list elements included, and the `index`-th of them; null if there is none.
   npu_sim::nnop::FlatTensor* nth_tensor(size_t index, bool inputs, bool outputs) const;
   npu_sim::nnop::FlatTensor* list_element(size_t ir_index, size_t relative, bool inputs, bool outputs) const;
+  // Gives the tensors that are present, in argument order, the addresses `addrs`. False if their number
+  // differs.
+  bool rebind(void* const* addrs, size_t n);
   static void destroy(aclOpExecutor* e);
 
  private:

@@ -1,0 +1,107 @@
+"""What the first phase refuses, with which code, and what it says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+
+if TYPE_CHECKING:
+    from conftest import Cann
+
+X = torch.randn(2, 3)
+NULL, INVALID = 161001, 161002
+
+
+def refusal(cann: Cann, op: str, *args: Any) -> tuple[int, str]:
+    """The code and message with which the first phase answers."""
+    with cann.arguments(op, *args) as call:
+        with pytest.raises(Exception, match=op) as e:
+            call.prepare()
+    return e.value.code, e.value.message  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("at", "name"), [(0, "self"), (1, "other"), (3, "out")])
+def test_a_null_tensor_is_refused_by_name(cann: Cann, at: int, name: str) -> None:
+    args: list[Any] = [X, X, 1, X]
+    args[at] = None
+    code, message = refusal(cann, "aclnnAdd", *args)
+    assert code == NULL
+    assert f"parameter '{name}' is null" in message
+
+
+def test_an_optional_parameter_may_be_null(cann: Cann) -> None:
+    with cann.arguments("aclnnBinaryCrossEntropyWithLogits", X, X, None, None, 1, torch.empty(())) as call:
+        size, executor = call.prepare()
+        call.launch(executor, None, size)
+        call.finish()
+
+
+def test_a_dtype_that_the_operator_has_not_is_refused_with_those_it_has(cann: Cann) -> None:
+    code, message = refusal(cann, "aclnnMm", X.int(), X.t().int(), torch.empty(2, 2), 0)
+    assert code == INVALID
+    assert "parameter 'self' has dtype int32; expected one of float32, float16, bfloat16" in message
+
+
+def test_more_than_eight_dims_are_refused(cann: Cann) -> None:
+    deep = torch.empty([1] * 9)
+    code, message = refusal(cann, "aclnnAdd", deep, deep, 1, deep)
+    assert code == INVALID
+    assert "9 dims; expected at most 8" in message
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "says"),
+    [
+        ("aclnnAdd", (X, torch.empty(4), 1, X), "'other' is float32[4]; expected a shape that broadcasts"),
+        ("aclnnAdd", (X, X, 1, torch.empty(2, 4)), "'out' is float32[2, 4]; expected shape [2, 3]"),
+        ("aclnnAdd", (X, X, 1, X.int()), "'out' is int32[2, 3]; expected a dtype that a floating point result casts to"),
+        ("aclnnExp", (X.long(), X.long()), "'out' has dtype int64"),
+        ("aclnnInplaceAdd", (torch.empty(3), X, 1), "'selfRef' is float32[3]; expected shape [2, 3]"),
+        ("aclnnReduceSum", (X, [2], False, torch.float32, X), "'dims' is 2; expected a dim from -2 to 1"),
+        ("aclnnReduceSum", (X, [0, 0], False, torch.float32, X), "'dims' is [0, 0]; expected each dim once"),
+        ("aclnnReduceSum", (X, [1], True, torch.float32, torch.empty(2)), "expected shape [2, 1]"),
+        ("aclnnMm", (X, X, X, 0), "'mat2' is float32[2, 3]; expected size 3 to contract"),
+        ("aclnnMm", (X, X[0], X, 0), "'mat2' is float32[3]; expected a tensor of 2 dims"),
+        ("aclnnMm", (X, X.t(), torch.empty(2, 2), 9), "'cubeMathType' is 9; expected 0 to 4"),
+        ("aclnnSoftmax", (X, 2, X), "'dim' is 2; expected a dim from -2 to 1"),
+        ("aclnnCat", ([X, X[:, :1]], 0, X), "'tensors' is float32[2, 1] at 1"),
+        ("aclnnTopk", (X, 4, 1, True, True, X, X.long()), "'k' is 4; expected 0 to 3"),
+    ],
+)
+def test_a_wrong_shape_or_value_is_refused_with_found_and_expected(
+    cann: Cann, op: str, args: tuple[Any, ...], says: str
+) -> None:
+    code, message = refusal(cann, op, *args)
+    assert code == INVALID
+    assert says in message
+
+
+def on_soc(soc: str, body: str) -> str:
+    """What `body` prints in a process whose devices are `soc`."""
+    code = (
+        "import importlib.util as u\n"
+        f"spec = u.spec_from_file_location('client', {os.path.join(os.path.dirname(__file__), 'conftest.py')!r})\n"
+        "m = u.module_from_spec(spec); spec.loader.exec_module(m)\n"
+        "import torch; cann = m.Cann(); x = torch.ones(2, dtype=torch.bfloat16)\n"
+        f"try:\n    {body}\nexcept m.AclError as e:\n    print(e)\n"
+    )
+    env = {**os.environ, "NPU_SIM_SOC": soc, "NPU_SIM_HBM": str(1 << 30), "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    return run.stdout
+
+
+@pytest.mark.parametrize(("soc", "works"), [("Ascend910B2", True), ("Ascend910A", False)])
+def test_bfloat16_is_refused_by_a_soc_that_has_none(soc: str, works: bool) -> None:
+    said = on_soc(soc, "cann.run('aclnnAdd', x, x, 1, x); print('works')")
+    assert said == "works\n" if works else "'self' has dtype bfloat16, which Ascend910A does not compute in" in said
+
+
+def test_an_operator_that_the_product_has_not_is_refused() -> None:
+    said = on_soc("Ascend910A", "x = x.float(); cann.run('aclnnExp', x, x)")
+    assert "161002" in said
+    assert "aclnnExp does not exist on Ascend910A" in said
