@@ -13,6 +13,7 @@
 #include <string_view>
 #include <thread>
 
+#include "npu/core/env.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
 #include "process.h"
@@ -112,6 +113,7 @@ void init() {
   std::lock_guard lock(init_mutex());
   if (g_initialized.load(std::memory_order_acquire)) return;
   TORCH_CHECK(!closing(), "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  check_env();
   const DeviceIndex n = device_count_ensure_non_zero();
   const int code = cann().aclInit(nullptr);
   if (code != ACL_ERROR_REPEAT_INITIALIZE)  // another library of this process was first: just as good

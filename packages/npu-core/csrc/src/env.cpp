@@ -15,25 +15,29 @@ std::string_view text(const char* name) {
   return value ? value : "";
 }
 
-size_t number(const char* name, size_t otherwise) {
+void complain(Env& e, const char* name, std::string_view value, const char* need) {
+  if (e.error.empty()) e.error.append(name).append("=").append(value).append(" is not known: ").append(need);
+}
+
+size_t number(Env& e, const char* name, size_t otherwise) {
   std::string_view value = text(name);
   if (value.empty()) return otherwise;
   size_t n = 0;
   auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
-  TORCH_CHECK_VALUE(error == std::errc() && end == value.data() + value.size(), name, "=", value,
-                    " is not a number: set a non-negative integer or unset it");
-  return n;
+  if (error == std::errc() && end == value.data() + value.size()) return n;
+  complain(e, name, value, "set a non-negative integer, or unset it");
+  return otherwise;
 }
 
 Env read() {
   Env e;
-  e.task_queue = number("TASK_QUEUE_ENABLE", 2) != 0;
-  e.launch_blocking = number("ASCEND_LAUNCH_BLOCKING", 0) != 0;
-  const size_t cache = number("NPU_EXECUTOR_CACHE", 1);
+  e.task_queue = number(e, "TASK_QUEUE_ENABLE", 2) != 0;
+  e.launch_blocking = number(e, "ASCEND_LAUNCH_BLOCKING", 0) != 0;
+  const size_t cache = number(e, "NPU_EXECUTOR_CACHE", 1);
   e.executor_cache = cache == 1 ? Env{}.executor_cache : cache;
   const std::string_view fallback = text("NPU_FALLBACK");
-  TORCH_CHECK_VALUE(fallback.empty() || fallback == "warn" || fallback == "error", "NPU_FALLBACK=", fallback,
-                    " is not known: set error or warn, or unset it");
+  if (!fallback.empty() && fallback != "warn" && fallback != "error")
+    complain(e, "NPU_FALLBACK", fallback, "set error or warn, or unset it");
   e.fallback_is_error = fallback == "error";
   e.preloaded = !text("LD_PRELOAD").empty();
   e.custom_opp_path = text("ASCEND_CUSTOM_OPP_PATH");
@@ -43,9 +47,11 @@ Env read() {
 
 }  // namespace
 
-const Env& env() {
+const Env& env() noexcept {
   static const Env e = read();
   return e;
 }
+
+void check_env() { TORCH_CHECK_VALUE(env().error.empty(), env().error); }
 
 }  // namespace npu

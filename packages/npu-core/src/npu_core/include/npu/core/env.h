@@ -27,9 +27,12 @@ struct Env {
   bool preloaded = false;
   std::string custom_opp_path;
   std::string opp_path;
+  std::string error;  // of the first bad value
 };
 
-// ValueError names a variable and the values it may have.
-NPU_API const Env& env();
+// What is set; a variable with a bad value counts as unset here, and check_env() tells.
+NPU_API const Env& env() noexcept;
+// Called at initialisation. ValueError names a variable with a bad value and the values it may have.
+NPU_API void check_env();
 
 }  // namespace npu
