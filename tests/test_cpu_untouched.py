@@ -41,8 +41,7 @@ torch.accelerator.current_accelerator(), torch.accelerator.is_available(), torch
     "seeding": """
 torch.manual_seed(3)
 a = torch.rand(4)
-torch.random.fork_rng
-with torch.random.fork_rng():
+with torch.random.fork_rng(devices=[]):
     torch.rand(2)
 torch.manual_seed(3)
 assert a.equal(torch.rand(4))

@@ -72,13 +72,12 @@ def test_core_with_a_runtime_but_no_operators_names_the_wheel_that_has_them(inst
     assert env.ok("import torch; print(torch.npu.is_available(), torch.npu.device_count() > 0)") == "True True"
     said = env.ok("""
 import torch
-x = torch.empty(2, 2, device="npu")
 try:
-    x.mm(x)
+    torch.ones(2).npu()
 except NotImplementedError as error:
     print(error)
 """)
-    assert "aten::mm" in said
+    assert "aten::" in said
     assert "pip install npu-ops" in said
 
 
