@@ -35,8 +35,8 @@ class Overload:
 
     @property
     def ident(self) -> str:
-        """A C++ name, unique in the family: ``add_out``."""
-        return self.key.replace(".", "_").strip("_") + ("_" if self.kind == "inplace" else "")
+        """A C++ name that no function of PyTorch or ours has: ``npu_add_out``."""
+        return "npu_" + self.key.replace(".", "_")
 
     def declaration(self) -> str:
         """The C++ signature that the dispatcher calls."""

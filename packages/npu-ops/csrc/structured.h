@@ -15,6 +15,7 @@
 
 #include <ATen/TensorIterator.h>
 #include <ATen/TensorMeta.h>
+#include <ATen/core/ATen_fwd.h>
 #include <c10/core/DeviceGuard.h>
 
 #include <array>
@@ -69,6 +70,9 @@ const T& meta_arg(const T& x) {
 }
 inline at::OptionalTensorRef meta_arg(const std::optional<at::Tensor>& x) {
   return x && x->defined() ? at::OptionalTensorRef(*x) : at::OptionalTensorRef();
+}
+inline at::OptionalScalarRef meta_arg(const std::optional<c10::Scalar>& x) {
+  return x ? at::OptionalScalarRef(*x) : at::OptionalScalarRef();
 }
 
 template <class Op>

@@ -1,0 +1,110 @@
+"""op_db's samples, run on npu and on cpu and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import OpInfo, SampleInput
+from torch.utils._pytree import tree_flatten, tree_map
+
+#: OpInfos whose samples reach an ATen operator of another name.
+REACHED_BY = {
+    "_softmax": ["softmax"],
+    "_log_softmax": ["log_softmax"],
+    "_softmax_backward_data": ["softmax"],
+    "_log_softmax_backward_data": ["log_softmax"],
+    "threshold_backward": ["nn.functional.relu"],
+    "leaky_relu": ["nn.functional.leaky_relu"],
+    "leaky_relu_backward": ["nn.functional.leaky_relu"],
+    "gelu_backward": ["nn.functional.gelu"],
+    "silu_backward": ["nn.functional.silu"],
+    "tanh_backward": ["tanh"],
+    "sigmoid_backward": ["sigmoid"],
+    "rsub": ["__rsub__"],
+    "mse_loss_backward": ["nn.functional.mse_loss"],
+    "binary_cross_entropy_backward": ["nn.functional.binary_cross_entropy"],
+    "embedding_dense_backward": ["nn.functional.embedding"],
+    "linalg_vector_norm": ["linalg.vector_norm"],
+    "zero": ["zeros_like"],
+    "fill": ["fill"],
+    "nll_loss_forward": ["nn.functional.nll_loss"],
+}
+
+#: Samples a dtype. The whole of op_db takes minutes.
+LIMIT = 10
+
+
+def infos(base: str) -> list[OpInfo]:
+    """The OpInfos whose samples call ATen's operator `base` (``add``, ``_softmax``)."""
+    names = REACHED_BY.get(base, [base, f"nn.functional.{base}"])
+    found = [o for o in op_db if o.name in names]
+    return found or [o for o in op_db if o.aten_name == base]
+
+
+def samples(info: OpInfo, dtype: torch.dtype, grad: bool) -> Iterator[SampleInput]:
+    torch.manual_seed(0)
+    for i, sample in enumerate(info.sample_inputs("cpu", dtype, requires_grad=grad)):
+        if i == LIMIT:
+            return
+        yield sample
+
+
+def to_npu(x: Any) -> Any:
+    if isinstance(x, torch.Tensor):
+        return x.detach().to("npu").requires_grad_(x.requires_grad)
+    if isinstance(x, torch.device) or (isinstance(x, str) and x == "cpu"):
+        return torch.device("npu")
+    return x
+
+
+def moved(sample: SampleInput) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    return tree_map(to_npu, (sample.input, sample.args, sample.kwargs))  # type: ignore[no-any-return]
+
+
+def compare(got: Any, want: Any, what: str) -> None:
+    """Equal but for rounding, and on the npu wherever the other is a CPU tensor."""
+    left, right = tree_flatten(got)[0], tree_flatten(want)[0]
+    assert len(left) == len(right)
+    for a, b in zip(left, right, strict=True):
+        if not isinstance(b, torch.Tensor):
+            assert a == b, what
+            continue
+        assert a.device.type == "npu", what
+        loose = b.dtype in (torch.float16, torch.bfloat16)
+        torch.testing.assert_close(
+            a.detach().cpu(),
+            b.detach(),
+            rtol=2e-2 if loose else 1e-4,
+            atol=2e-2 if loose else 1e-5,
+            equal_nan=True,
+            msg=lambda m: f"{what}: {m}",
+        )
+
+
+def grads(result: Any, inputs: Any) -> list[torch.Tensor | None]:
+    """The gradients of the sum of the differentiable results."""
+    leaves = [t for t in tree_flatten(inputs)[0] if isinstance(t, torch.Tensor) and t.requires_grad]
+    outs = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor) and t.requires_grad]
+    if not leaves or not outs:
+        return []
+    ones = [torch.ones_like(o) for o in outs]
+    return [g for g in torch.autograd.grad(outs, leaves, ones, allow_unused=True) if g is not None]
+
+
+def check(op: Callable[..., Any], info: OpInfo, dtype: torch.dtype, backward: bool) -> int:
+    """Runs the samples on both devices; answers how many. NotImplementedError where the npu refuses the dtype."""
+    count = 0
+    for sample in samples(info, dtype, backward):
+        here = (sample.input, sample.args, sample.kwargs)
+        there = moved(sample)
+        what = f"{info.name} {info.variant_test_name} {dtype} sample {count}: {sample.summary()}"
+        want = op(here[0], *here[1], **here[2])
+        got = op(there[0], *there[1], **there[2])
+        compare(got, want, what)
+        if backward:
+            compare(grads(got, there), grads(want, here), f"gradient of {what}")
+        count += 1
+    return count

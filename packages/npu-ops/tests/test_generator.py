@@ -1,0 +1,120 @@
+"""The generator: entries in, C++ out, and errors that name the entry."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from codegen import emit
+from codegen.aten import Model
+from codegen.errors import TableError
+from codegen.expressions import Apply, Literal, Name, parse
+from codegen.rules import CONSTANTS, RULES, SHAPES
+from codegen.tables import read_fallbacks, read_table, read_tables
+from npu_cann import signatures
+
+PACKAGE = Path(__file__).parents[1]
+
+
+@cache
+def model() -> Model:
+    return Model()
+
+
+def generated(tmp_path: Path, text: str) -> str:
+    (tmp_path / "demo.yaml").write_text(text)
+    return emit.family(read_table(tmp_path / "demo.yaml"), model(), signatures.load())
+
+
+@pytest.mark.parametrize("golden", sorted((PACKAGE / "tests" / "golden").glob("*.yaml")), ids=lambda p: p.stem)
+def test_an_entry_becomes_the_golden_text(golden: Path) -> None:
+    text = emit.family(read_table(golden), model(), signatures.load())
+    assert text == golden.with_suffix(".cpp").read_text()
+
+
+def test_one_line_makes_functional_inplace_and_out(tmp_path: Path) -> None:
+    text = generated(tmp_path, "mul.out: aclnnMul(self, other, out)\n")
+    for overload in ("mul.Tensor", "mul_.Tensor", "mul.out"):
+        assert f'm.impl("{overload}"' in text
+
+
+def test_a_group_without_structured_meta_gets_the_overloads_that_pytorch_lacks(tmp_path: Path) -> None:
+    text = generated(tmp_path, 'abs.out: {call: "aclnnAbs(self, out)", shape: unary(self)}\n')
+    assert 'm.impl("abs.out"' in text
+    assert 'm.impl("abs"' not in text  # PyTorch makes it of abs.out
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nonsense.out: aclnnAdd(self)", "PyTorch has no operator 'nonsense.out'"),
+        ("add.out: aclnnAddition(self, other, alpha, out)", "CANN has no operator aclnnAddition"),
+        ("add.out: aclnnAdd(self, other, out)", r"takes 4 arguments \(tensor self, tensor other"),
+        ("add.out: aclnnAdd(self, other, beta, out)", "'beta' is neither an argument"),
+        ("add.out: aclnnAdd(self, alpha, alpha, out)", "'alpha' is Scalar, which does not become tensor"),
+        ("add.out: aclnnAdd(self, square(other), alpha, out)", "no rule 'square'"),
+        ("add.out: aclnnAdd(self, dims(other), alpha, out)", "rule dims fits"),
+        ("add.out: aclnnAdds(self, other, alpha, out)", "belongs to the field 'scalar'"),
+        ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', shape: like(self)}", "drop the field 'shape'"),
+        ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', when: never}", "unknown fields"),
+        ("add.out: aclnnAdd(self, other", "is missing"),
+        ("relu: aclnnRelu(self, out)", "add the field 'shape'"),
+        ("relu: {call: 'aclnnRelu(self, out)', shape: square(self)}", "no rule 'square'"),
+        ("relu: {call: 'aclnnRelu(self, out)', shape: like(other)}", "is no argument"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(TableError, match=message) as error:
+        generated(tmp_path, line + "\n")
+    assert line.split(":")[0] in str(error.value)
+    assert "demo.yaml" in str(error.value)
+
+
+def test_an_entry_twice_is_refused(tmp_path: Path) -> None:
+    line = "neg.out: aclnnNeg(self, out)\n"
+    with pytest.raises(TableError, match="duplicate entry 'neg.out'"):
+        generated(tmp_path, line + line)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(line)
+    (tmp_path / "demo.yaml").unlink()
+    with pytest.raises(TableError, match=r"b.yaml: neg.out: also in a.yaml: neg.out"):
+        read_tables(tmp_path)
+
+
+def test_a_fallback_needs_a_reason_and_is_no_view(tmp_path: Path) -> None:
+    path = tmp_path / "fallback.yaml"
+    path.write_text("histc:\n")
+    with pytest.raises(TableError, match=r"fallback.yaml: histc: the reason is missing"):
+        read_fallbacks(path)
+    with pytest.raises(TableError, match="view"):
+        emit.fallbacks({"view_as_real": "because"}, model())
+
+
+def test_expressions_take_keywords_as_names() -> None:
+    assert parse("f(from, 'a b', -1, 2.5, null, g(x))", "here") == Apply(
+        "f", (Name("from"), Literal("a b"), Literal(-1), Literal(2.5), Literal(None), Apply("g", (Name("x"),)))
+    )
+
+
+def test_the_readme_lists_every_rule() -> None:
+    readme = (PACKAGE / "README.md").read_text()
+    for name in (*RULES, *CONSTANTS, *SHAPES):
+        assert f"`{name}" in readme, f"README.md does not document the rule {name}"
+
+
+def test_an_added_line_becomes_a_kernel(tmp_path: Path) -> None:
+    """README, "Adding an operator": erf is not in the tables; the line that the README shows makes it."""
+    readme = (PACKAGE / "README.md").read_text()
+    line = readme.split("```yaml\n")[1].split("```")[0]
+    key = line.split(":")[0]
+    for table in (PACKAGE / "tables").glob("*.yaml"):
+        assert f"\n{key}:" not in table.read_text(), f"the README's example {key} is in {table.name} by now"
+        (tmp_path / table.name).write_text(table.read_text())
+    with (tmp_path / "pointwise.yaml").open("a") as file:
+        file.write(line)
+    table = next(t for t in read_tables(tmp_path) if t.family == "pointwise")
+    text = emit.family(table, model(), signatures.load())
+    base = key.split(".")[0]
+    for overload in (base, f"{base}_", f"{base}.out"):
+        assert f'm.impl("{overload}"' in text
