@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import torch  # libopapi finds torch's libraries in the process
 
-from npu_cann.signatures import Operator, Param, load
-
 import npu_sim
+from npu_cann.signatures import Operator, Param, load
 
 ACL = {
     torch.float32: 0, torch.float16: 1, torch.int8: 2, torch.int32: 3, torch.uint8: 4, torch.int16: 6,
@@ -25,6 +24,10 @@ NUMBERS = {
     "double": c.c_double, "float": c.c_float, "dtype": c.c_int32,
 }  # fmt: skip
 TO_DEVICE, TO_HOST, HUGE_FIRST = 1, 2, 0
+
+
+def ints(values: Sequence[int]) -> c.Array[c.c_int64]:
+    return (c.c_int64 * len(values))(*values)
 
 
 class AclError(Exception):
@@ -44,11 +47,10 @@ class Buffer:
         self.bytes = tensor.untyped_storage().nbytes()
         self.data = cann.malloc(self.bytes) if self.bytes else None
         self.upload()
-        ints = lambda v: (c.c_int64 * len(v))(*v)  # noqa: E731
         storage = [self.bytes // tensor.element_size()]
         self.handle: int = cann.base.aclCreateTensor(
             ints(tensor.shape), c.c_uint64(tensor.dim()), ACL[tensor.dtype], ints(tensor.stride()),
-            c.c_int64(tensor.storage_offset()), 2, ints(storage), c.c_uint64(1), self.data,
+            c.c_int64(int(tensor.storage_offset())), 2, ints(storage), c.c_uint64(1), self.data,
         )  # fmt: skip
 
     def upload(self) -> None:
@@ -64,7 +66,8 @@ class Buffer:
     def shape(self) -> tuple[int, ...]:
         """The shape as aclGetViewShape tells it."""
         dims, n = c.POINTER(c.c_int64)(), c.c_uint64()
-        self.cann.check("aclGetViewShape", self.cann.base.aclGetViewShape(c.c_void_p(self.handle), c.byref(dims), c.byref(n)))
+        answer = self.cann.base.aclGetViewShape(c.c_void_p(self.handle), c.byref(dims), c.byref(n))
+        self.cann.check("aclGetViewShape", answer)
         return tuple(dims[: n.value])  # a few bytes of new[] that Python cannot delete
 
     def free(self) -> None:
@@ -94,8 +97,8 @@ class Call:
         self.buffers.setdefault(p.name, []).append(buffer)
         return int(buffer.handle)
 
-    def _scalar(self, v: complex) -> int:
-        kinds = {bool: (12, c.c_bool), int: (9, c.c_int64), float: (11, c.c_double)}
+    def _scalar(self, v: Any) -> int:
+        kinds: dict[type, tuple[int, Any]] = {bool: (12, c.c_bool), int: (9, c.c_int64), float: (11, c.c_double)}
         if isinstance(v, complex):
             return int(self.cann.base.aclCreateScalar((c.c_double * 2)(v.real, v.imag), 17))
         dtype, ctype = kinds[type(v)]
@@ -149,8 +152,9 @@ class Call:
     def close(self) -> None:
         for destroy, handle in self._drop:
             self.cann.check(destroy, getattr(self.cann.base, destroy)(handle))
-        for b in sum(self.buffers.values(), []):
-            b.free()
+        for buffers in self.buffers.values():
+            for b in buffers:
+                b.free()
 
 
 class Cann:

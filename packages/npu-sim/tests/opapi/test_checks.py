@@ -11,7 +11,7 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
-    from conftest import Cann
+    from opapi.conftest import Cann
 
 X = torch.randn(2, 3)
 NULL, INVALID = 161001, 161002
@@ -22,7 +22,7 @@ def refusal(cann: Cann, op: str, *args: Any) -> tuple[int, str]:
     with cann.arguments(op, *args) as call:
         with pytest.raises(Exception, match=op) as e:
             call.prepare()
-    return e.value.code, e.value.message  # type: ignore[attr-defined]
+    return e.value.code, e.value.message
 
 
 @pytest.mark.parametrize(("at", "name"), [(0, "self"), (1, "other"), (3, "out")])
@@ -59,7 +59,11 @@ def test_more_than_eight_dims_are_refused(cann: Cann) -> None:
     [
         ("aclnnAdd", (X, torch.empty(4), 1, X), "'other' is float32[4]; expected a shape that broadcasts"),
         ("aclnnAdd", (X, X, 1, torch.empty(2, 4)), "'out' is float32[2, 4]; expected shape [2, 3]"),
-        ("aclnnAdd", (X, X, 1, X.int()), "'out' is int32[2, 3]; expected a dtype that a floating point result casts to"),
+        (
+            "aclnnAdd",
+            (X, X, 1, X.int()),
+            "'out' is int32[2, 3]; expected a dtype that a floating point result casts to",
+        ),
         ("aclnnExp", (X.long(), X.long()), "'out' has dtype int64"),
         ("aclnnInplaceAdd", (torch.empty(3), X, 1), "'selfRef' is float32[3]; expected shape [2, 3]"),
         ("aclnnReduceSum", (X, [2], False, torch.float32, X), "'dims' is 2; expected a dim from -2 to 1"),

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
-    from conftest import Cann
+    from opapi.conftest import Cann
 
 NULL, INVALID, AICORE = 161001, 161002, 507015
 X, Y = torch.randn(4, 4), torch.randn(4, 4)
 
 
 def code_of(e: pytest.ExceptionInfo[Exception]) -> int:
-    return int(e.value.code)  # type: ignore[attr-defined]
+    return int(e.value.code)
 
 
 def test_a_repeatable_executor_runs_again_at_other_addresses(cann: Cann) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from npu_cann.signatures import load
-
 import npu_sim
+from npu_cann.signatures import load
 
 LIB = Path(npu_sim.__file__).parent / "lib"
 PHASE_ONE = "GetWorkspaceSize"

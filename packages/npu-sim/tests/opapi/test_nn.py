@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 if TYPE_CHECKING:
-    from conftest import Cann
+    from opapi.conftest import Cann
 
 torch.manual_seed(1)
 IMAGE = torch.randn(2, 4, 8, 8)
@@ -48,7 +48,7 @@ def test_convolution_and_its_backward(cann: Cann, stride: int, groups: int, tran
 
 def test_an_unwanted_gradient_may_be_null(cann: Cann) -> None:
     weight = torch.randn(4, 4, 3, 3)
-    want, grad, expected = gradients(lambda x, w: F.conv2d(x, w, padding=1), IMAGE, weight)
+    _, grad, expected = gradients(lambda x, w: F.conv2d(x, w, padding=1), IMAGE, weight)
     (got,) = like(weight)
     how = [[1, 1], [1, 1], [1, 1], False, [0, 0], 1]
     cann.run("aclnnConvolutionBackward", grad, IMAGE, weight, None, *how, [False, True, False], 0, None, got, None)
@@ -68,9 +68,7 @@ def test_batch_norm_and_its_backward(cann: Cann) -> None:
     torch.testing.assert_close(mean, want_mean)
     torch.testing.assert_close(var, want_var)
     got = like(IMAGE, w, b)
-    cann.run(
-        "aclnnBatchNormBackward", grad, IMAGE, w, mean, var, save_mean, save_invstd, True, 1e-5, [True] * 3, *got
-    )
+    cann.run("aclnnBatchNormBackward", grad, IMAGE, w, mean, var, save_mean, save_invstd, True, 1e-5, [True] * 3, *got)
     for g, e in zip(got, expected, strict=True):
         torch.testing.assert_close(g, e, rtol=1e-4, atol=1e-5)
 

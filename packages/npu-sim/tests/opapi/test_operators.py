@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from conftest import Cann
+    from opapi.conftest import Cann
 
 torch.manual_seed(0)
 X, Y = torch.randn(3, 4), torch.randn(3, 4)
@@ -312,9 +312,7 @@ LOSS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "c", [*POINTWISE, *UNARY, *COMPARE, *ACTIVATION, *REDUCE, *MATMUL, *COPY, *INDEXING, *LOSS]
-)
+@pytest.mark.parametrize("c", [*POINTWISE, *UNARY, *COMPARE, *ACTIVATION, *REDUCE, *MATMUL, *COPY, *INDEXING, *LOSS])
 def test_operator_computes_what_torch_does(cann: Cann, c: Case) -> None:
     expected = list(c.expected) if isinstance(c.expected, tuple) else [c.expected]
     results: list[Tensor] = []

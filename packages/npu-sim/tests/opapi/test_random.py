@@ -8,7 +8,7 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
-    from conftest import Cann
+    from opapi.conftest import Cann
 
 N = 100_000
 
