@@ -9,7 +9,7 @@ import torch
 from npu_core import _binding
 from npu_core.npu import _probe, summary
 from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index, not_there
-from npu_core.npu.devices import device_count, is_initialized
+from npu_core.npu.devices import is_initialized
 from npu_core.npu.streams import current_stream
 
 
@@ -97,9 +97,8 @@ def mem_get_info(device: Device = None) -> tuple[int, int]:
     """(free, total) of the whole device. Does not initialise this process. RuntimeError without a runtime."""
     index = _query_index(device)
     if not is_initialized():
-        if not 0 <= index < device_count():
-            _binding.C.init()  # says what is missing
-            raise IndexError(f"device npu:{index} does not exist: torch.npu.device_count() is {device_count()}")
+        _binding.choose_runtime()
+        _binding.C.device_properties(index)  # raises without a runtime, or without this device
         return _probe.memory_info(index)
     free, total = _binding.C.mem_get_info(index)
     return int(free), int(total)
