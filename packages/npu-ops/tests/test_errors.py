@@ -1,0 +1,64 @@
+"""What is refused, and how: named operators, shapes and remedies, at the call."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda a, b: a + b,
+        lambda a, b: a.mm(b),
+        lambda a, b: torch.cat([a, b]),
+        lambda a, b: torch.where(a > 0, a, b),
+        lambda a, b: torch.nn.functional.mse_loss(a, b),
+    ],
+)
+def test_operands_on_two_devices_are_refused(call) -> None:  # type: ignore[no-untyped-def]
+    a = torch.ones(2, 2)
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*npu:0 and cpu|cpu and npu:0"):
+        call(a.npu(), a)
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+        call(a.to("npu:0"), a.to("npu:1"))
+
+
+def test_the_operator_is_named() -> None:
+    with pytest.raises(RuntimeError, match=r"operator mm\b"):
+        torch.ones(2, 2).npu().mm(torch.ones(2, 2))
+
+
+def test_a_dtype_that_cann_lacks_is_refused_at_the_call() -> None:
+    x = torch.ones(2, 3, dtype=torch.float64, device="npu")
+    with pytest.raises(NotImplementedError, match=r'"relu" not implemented for \'Double\' on .*\[2, 3\].*Float.*to\(dtype\)'):
+        torch.relu(x)
+
+
+def test_shapes_that_do_not_fit_are_refused_at_the_call() -> None:
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+        torch.ones(2, 3).npu().mm(torch.ones(2, 3).npu())
+    with pytest.raises(RuntimeError, match="must match the size"):
+        torch.ones(2).npu() + torch.ones(3).npu()
+
+
+def test_sparse_and_pinned_device_tensors_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="pinned"):
+        torch.empty(2, device="npu", pin_memory=True)
+
+
+def test_an_operator_without_a_kernel_says_so() -> None:
+    with pytest.raises(NotImplementedError, match="aten::"):
+        torch.linalg.svd(torch.ones(2, 2).npu())
+
+
+def test_declared_fallbacks_are_counted() -> None:
+    x = torch.arange(10.0)
+    assert torch.equal(torch.histc(x.npu(), 5).cpu(), torch.histc(x, 5))
+    assert "aten::histc" in str(torch.npu.fallback_report())
+
+
+def test_fallbacks_are_errors_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPU_FALLBACK", "error")
+    with pytest.raises(NotImplementedError, match="histc"):
+        torch.histc(torch.ones(3).npu(), 5)

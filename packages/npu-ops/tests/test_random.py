@@ -1,0 +1,67 @@
+"""Random numbers: reproducible, independent, and of the right distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+DRAWS: dict[str, Callable[[], torch.Tensor]] = {
+    "uniform": lambda: torch.rand(1000, device="npu"),
+    "normal": lambda: torch.randn(1000, device="npu"),
+    "randint": lambda: torch.randint(10, (1000,), device="npu"),
+    "random": lambda: torch.empty(1000, dtype=torch.int32, device="npu").random_(),
+    "bernoulli": lambda: torch.empty(1000, device="npu").bernoulli_(0.3),
+    "bernoulli of a tensor": lambda: torch.full((1000,), 0.3, device="npu").bernoulli(),
+    "randperm": lambda: torch.randperm(1000, device="npu"),
+    "dropout": lambda: torch.nn.functional.dropout(torch.ones(1000, device="npu"), 0.4),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_seed_repeats_and_a_second_draw_differs(name: str) -> None:
+    draw = DRAWS[name]
+    torch.npu.manual_seed(5)
+    first, second = draw().cpu(), draw().cpu()
+    torch.npu.manual_seed(5)
+    assert torch.equal(draw().cpu(), first)
+    assert not torch.equal(first, second)
+
+
+def test_a_generator_of_ones_own_leaves_the_default_alone() -> None:
+    torch.npu.manual_seed(1)
+    want = torch.rand(8, device="npu").cpu()
+    torch.npu.manual_seed(1)
+    mine = torch.Generator(device="npu").manual_seed(3)
+    torch.rand(8, device="npu", generator=mine)
+    assert torch.equal(torch.rand(8, device="npu").cpu(), want)
+
+
+def test_a_generator_of_the_cpu_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="npu"):
+        torch.empty(3, device="npu").uniform_(generator=torch.Generator())
+
+
+def test_the_moments_are_right() -> None:
+    torch.npu.manual_seed(0)
+    n = 100_000
+    uniform = torch.empty(n, device="npu").uniform_(2, 4).cpu()
+    assert 2 <= uniform.min() and uniform.max() <= 4
+    assert abs(uniform.mean() - 3) < 0.02
+    normal = torch.empty(n, device="npu").normal_(1, 2).cpu()
+    assert abs(normal.mean() - 1) < 0.04
+    assert abs(normal.std() - 2) < 0.04
+    whole = torch.randint(-3, 4, (n,), device="npu").cpu()
+    assert whole.unique().tolist() == [-3, -2, -1, 0, 1, 2, 3]
+    assert torch.randperm(100, device="npu").sort().values.tolist() == list(range(100))
+
+
+def test_dropout_scales_what_it_keeps_and_its_gradient_alike() -> None:
+    x = torch.ones(10_000, device="npu", requires_grad=True)
+    y = torch.nn.functional.dropout(x, 0.25)
+    y.sum().backward()
+    assert torch.equal(y, x.grad)
+    assert y.cpu().unique().tolist() == pytest.approx([0.0, 1 / 0.75])
+    assert abs((y == 0).float().mean().item() - 0.25) < 0.02
+    assert torch.equal(torch.nn.functional.dropout(x, 0.25, training=False), x)
