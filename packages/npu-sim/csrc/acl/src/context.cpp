@@ -36,7 +36,7 @@ aclError aclrtSetCurrentContext(aclrtContext context) {
   NPU_SIM_TRY(require_pointer(context, "context"));
   auto found = contexts().find(context);
   if (!found) return unknown_context();
-  set_current_context(std::move(found));
+  set_current_context(found);
   return ACL_SUCCESS;
 }
 

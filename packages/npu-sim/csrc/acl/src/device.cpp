@@ -61,7 +61,7 @@ aclError aclrtDeviceTaskAbort(int32_t deviceId, uint32_t timeout) {
   Device* device = nullptr;
   NPU_SIM_TRY(device_at(deviceId, &device));
   auto streams = device->streams();
-  for (auto& s : streams) s->abort();
+  for (auto& s : streams) s->abort(ACL_ERROR_RT_DEVICE_TASK_ABORT);
   auto deadline = deadline_after(timeout == 0 ? -1 : static_cast<int>(timeout));
   bool in_time = true;
   for (auto& s : streams) in_time = s->wait(s->submitted(), deadline) && in_time;

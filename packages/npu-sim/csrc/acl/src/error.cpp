@@ -2,12 +2,7 @@
 
 using namespace npu_sim;
 
-// Hands the message out once; it stays readable until the thread's next call. Null when there is none.
-const char* aclGetRecentErrMsg() {
-  thread_local std::string message;
-  message = take_error_message();
-  return message.empty() ? nullptr : message.c_str();
-}
+const char* aclGetRecentErrMsg() { return hand_out_error_message(); }
 
 aclError aclrtGetLastError(aclrtLastErrLevel level) {
   if (level != ACL_RT_THREAD_LEVEL)

@@ -1,4 +1,5 @@
 // What the SoC and the simulated CANN say about themselves.
+#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -129,7 +130,7 @@ aclError aclsysGetVersionStr(char* pkgName, char* versionStr) {
                                             "toolkit", "opp",     "opp_kernel", "driver"};
   for (std::string_view name : kPackages)
     if (name == pkgName) {
-      std::strcpy(versionStr, kCannVersion);
+      std::memcpy(versionStr, kCannVersion, std::strlen(kCannVersion) + 1);
       return ACL_SUCCESS;
     }
   return fail(ACL_ERROR_INVALID_PARAM, std::string("no package is called ") + pkgName);
@@ -140,10 +141,10 @@ aclError aclsysGetCANNVersion(aclCANNPackageName name, aclCANNPackageVersion* ve
   if (name < ACL_PKG_NAME_CANN || name > ACL_PKG_NAME_DRIVER)
     return fail(ACL_ERROR_INVALID_PARAM, "no package has the number " + std::to_string(name));
   *version = {};
-  std::strcpy(version->version, kCannVersion);
-  std::strcpy(version->majorVersion, "8");
-  std::strcpy(version->minorVersion, "5");
-  std::strcpy(version->releaseVersion, "0");
+  std::snprintf(version->version, sizeof version->version, "%s", kCannVersion);
+  version->majorVersion[0] = kCannVersion[0];
+  version->minorVersion[0] = kCannVersion[2];
+  version->releaseVersion[0] = kCannVersion[4];
   return ACL_SUCCESS;
 }
 

@@ -24,7 +24,7 @@ using namespace npu_sim;
 
 // The configuration file of aclInit switches on dumps and profiling, which the simulator has not: a path is
 // accepted and its contents are not read.
-aclError aclInit(const char* configPath) {
+aclError aclInit(const char* /*configPath*/) {
   NPU_SIM_TRY(ready());
   std::lock_guard lock(mutex);
   if (initialised)

@@ -72,7 +72,8 @@ aclError aclrtMallocAlign32(void** devPtr, size_t size, aclrtMemMallocPolicy pol
 }
 
 // The attributes of `cfg` say who allocates; the memory is the same.
-aclError aclrtMallocWithCfg(void** devPtr, size_t size, aclrtMemMallocPolicy policy, aclrtMallocConfig* cfg) {
+aclError aclrtMallocWithCfg(void** devPtr, size_t size, aclrtMemMallocPolicy policy,
+                            aclrtMallocConfig* /*cfg*/) {
   return allocate(devPtr, size, policy, 32);
 }
 
@@ -83,7 +84,7 @@ aclError aclrtFree(void* devPtr) {
   for (int id = 0; id < device_count(); ++id) {
     Device* device = opened_device(id);
     bool inside = device && device->memory.offset(devPtr) < device->memory.total();
-    if (inside && device->memory.free(devPtr)) return ACL_SUCCESS;
+    if (inside && device->memory.release(devPtr)) return ACL_SUCCESS;
   }
   return fail(ACL_ERROR_RT_MEMORY_FREE,
               is_device_address(devPtr)
@@ -101,7 +102,7 @@ aclError aclrtMallocHost(void** hostPtr, size_t size) {
   return fail(ACL_ERROR_RT_MEMORY_ALLOCATION, "the host has no " + std::to_string(size) + " bytes left");
 }
 
-aclError aclrtMallocHostWithCfg(void** ptr, uint64_t size, aclrtMallocConfig* cfg) {
+aclError aclrtMallocHostWithCfg(void** ptr, uint64_t size, aclrtMallocConfig* /*cfg*/) {
   return aclrtMallocHost(ptr, size);
 }
 
@@ -112,7 +113,7 @@ aclError aclrtFreeHost(void* hostPtr) {
   return fail(ACL_ERROR_RT_MEMORY_FREE, "the address is not of aclrtMallocHost, or was freed before");
 }
 
-aclError aclrtHostRegisterV2(void* ptr, uint64_t size, uint32_t flag) {
+aclError aclrtHostRegisterV2(void* ptr, uint64_t size, uint32_t /*flag*/) {
   std::shared_ptr<Context> context;
   NPU_SIM_TRY(require_pointer(ptr, "ptr"));
   NPU_SIM_TRY(enter(&context));
@@ -123,7 +124,7 @@ aclError aclrtHostRegisterV2(void* ptr, uint64_t size, uint32_t flag) {
 }
 
 // The device reaches the memory at the host's own address.
-aclError aclrtHostRegister(void* ptr, uint64_t size, aclrtHostRegisterType type, void** devPtr) {
+aclError aclrtHostRegister(void* ptr, uint64_t size, aclrtHostRegisterType /*type*/, void** devPtr) {
   NPU_SIM_TRY(require_pointer(devPtr, "devPtr"));
   NPU_SIM_TRY(aclrtHostRegisterV2(ptr, size, 0));
   *devPtr = ptr;

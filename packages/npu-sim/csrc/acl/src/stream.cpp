@@ -52,7 +52,7 @@ aclError aclrtDestroyStreamForce(aclrtStream stream) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(created_stream(stream, "aclrtDestroyStreamForce", &s));
   streams().remove(stream);
-  s->abort();
+  s->abort(ACL_ERROR_RT_STREAM_ABORT);
   s->close();
   return ACL_SUCCESS;
 }
@@ -61,7 +61,7 @@ aclError aclrtDestroyStreamForce(aclrtStream stream) {
 aclError aclrtStreamAbort(aclrtStream stream) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(created_stream(stream, "aclrtStreamAbort", &s));
-  s->abort();
+  s->abort(ACL_ERROR_RT_STREAM_ABORT);
   if (!s->on_worker()) s->wait(s->submitted(), Clock::time_point::max());
   s->resume();
   return ACL_SUCCESS;

@@ -1,5 +1,7 @@
 #include "npu_sim/virtual_memory.h"
 
+#include <unistd.h>
+
 #include "abi.h"
 
 using namespace npu_sim;
@@ -98,6 +100,8 @@ aclError aclrtMemExportToShareableHandle(aclrtDrvMemHandle handle, aclrtMemHandl
   NPU_SIM_TRY(require_pointer(handle, "handle"));
   NPU_SIM_TRY(require_pointer(shareableHandle, "shareableHandle"));
   NPU_SIM_TRY(enter(&context));
+  NPU_SIM_TRY(
+      require_zero(flags & ~uint64_t{ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION}, "flags other than 1"));
   if (handleType != ACL_MEM_HANDLE_TYPE_NONE)
     return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "handleType must be ACL_MEM_HANDLE_TYPE_NONE");
   return export_physical(handle, shareableHandle);
@@ -109,4 +113,15 @@ aclError aclrtMemImportFromShareableHandle(uint64_t shareableHandle, int32_t dev
   NPU_SIM_TRY(require_pointer(handle, "handle"));
   NPU_SIM_TRY(enter(&context));
   return import_physical(shareableHandle, deviceId, handle);
+}
+
+// The host lets every process of this user import: a list only adds to those who may.
+aclError aclrtMemSetPidToShareableHandle(uint64_t shareableHandle, int32_t* pid, size_t pidNum) {
+  std::shared_ptr<Context> context;
+  NPU_SIM_TRY(require_pointer(pid, "pid"));
+  NPU_SIM_TRY(enter(&context));
+  if (pidNum == 0) return fail(ACL_ERROR_RT_PARAM_INVALID, "pidNum must be at least 1");
+  if (exporter_of(shareableHandle) == getpid()) return ACL_SUCCESS;
+  return fail(ACL_ERROR_RT_PARAM_INVALID,
+              "the shareable handle was not exported by this process with aclrtMemExportToShareableHandle");
 }

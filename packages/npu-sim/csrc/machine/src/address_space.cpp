@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-#include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -32,7 +32,7 @@ int reserve_address_space(int devices, uint64_t bytes) {
     madvise(p, size * 2, MADV_DONTDUMP);
     // Aligned, so that an offset that suits a page size makes an address that does.
     uintptr_t begin = (reinterpret_cast<uintptr_t>(p) + kGiB - 1) / kGiB * kGiB;
-    address_layout = {devices, stride, reinterpret_cast<char*>(begin) + in_devices, in_virtual};
+    address_layout = {devices, stride, std::bit_cast<char*>(begin + in_devices), in_virtual};
     address_range = {begin, size, size};
     return 0;
   }

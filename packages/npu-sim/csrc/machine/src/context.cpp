@@ -65,7 +65,7 @@ std::shared_ptr<Context> current_context() {
   return context && !context->destroyed() ? context : nullptr;
 }
 
-void set_current_context(std::shared_ptr<Context> context) { t_current = context; }
+void set_current_context(const std::shared_ptr<Context>& context) { t_current = context; }
 
 int require_context(std::shared_ptr<Context>* context) {
   *context = current_context();

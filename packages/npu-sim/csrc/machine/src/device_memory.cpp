@@ -45,7 +45,7 @@ void* DeviceMemory::allocate(uint64_t size, uint64_t alignment) {
   return base_ + *offset;
 }
 
-bool DeviceMemory::free(void* p) {
+bool DeviceMemory::release(void* p) {
   std::unique_lock lock(mutex_);
   Heap::Block merged{};
   auto size = heap_.release(offset(p), &merged);
@@ -87,6 +87,7 @@ uint64_t DeviceMemory::used() const {
 void DeviceMemory::clear() {
   std::unique_lock lock(mutex_);
   heap_ = Heap(heap_.size());
+  epoch_.fetch_add(1, std::memory_order_relaxed);
   warm_ = 0;
   punch(0, heap_.size());
 }

@@ -7,18 +7,13 @@ namespace {
 
 struct ErrorState {
   std::string message;
+  std::string handed_out;
   int last = 0;
 };
 
-// Created on a thread's first error and freed with the thread; an error reported by a later destructor makes
-// a new one.
+// Never freed: destructors of other thread-local objects may still call and fail.
 ErrorState& state() {
-  thread_local ErrorState* s = nullptr;
-  thread_local struct Owner {
-    ~Owner() { delete std::exchange(s, nullptr); }
-  } owner;
-  (void)owner;
-  if (!s) s = new ErrorState;
+  thread_local auto* s = new ErrorState;
   return *s;
 }
 
@@ -46,6 +41,11 @@ int fail(int code, std::string message) {
 }
 
 std::string take_error_message() { return std::exchange(state().message, {}); }
+
+const char* hand_out_error_message() {
+  state().handed_out = take_error_message();
+  return state().handed_out.empty() ? nullptr : state().handed_out.c_str();
+}
 
 int last_error(bool clear) { return clear ? std::exchange(state().last, 0) : state().last; }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <mutex>
@@ -84,8 +85,7 @@ int open_device(int id, Device** device) {
   if ((*device = opened_device(id))) return 0;
   if (int code = start(m)) return code;
   const Settings& s = settings();
-  char* base =
-      reinterpret_cast<char*>(address_range.begin) + address_layout.stride * static_cast<uint64_t>(id);
+  auto* base = std::bit_cast<char*>(address_range.begin + address_layout.stride * static_cast<uint64_t>(id));
   auto d = std::make_unique<Device>(id, s.visible_devices[static_cast<size_t>(id)], base,
                                     s.hbm_bytes / kHugePage * kHugePage, s.slots);
   if (int code = d->memory.open()) return code;

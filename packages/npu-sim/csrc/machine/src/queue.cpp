@@ -149,10 +149,10 @@ void Stream::run(Item& item) {
   }
   end_task();
   if (compute) device.slots.release(std::chrono::nanoseconds(Clock::now() - begin).count());
-  if (code) record_error(item.name, code, std::move(message));
+  if (code) record_error(item.name, code, message);
 }
 
-void Stream::record_error(const char* name, int code, std::string message) {
+void Stream::record_error(const char* name, int code, const std::string& message) {
   std::string text = std::string(name) + " failed on stream " + std::to_string(id) +
                      " of npu:" + std::to_string(device.id) + ": " + error_name(code) + " (" +
                      std::to_string(code) + ")";
@@ -195,11 +195,21 @@ int Stream::synchronize(int timeout_ms) {
   if (on_worker())
     return fail(ACL_ERROR_RT_STREAM_NOT_SUPPORT_OPERA,
                 "a callback of a stream must not wait for that stream: it would wait for itself");
+  uint32_t aborts = aborts_.load();
   if (!wait(submitted(), deadline_after(timeout_ms)))
     return fail(ACL_ERROR_RT_STREAM_SYNC_TIMEOUT,
                 "stream " + std::to_string(id) + " of npu:" + std::to_string(device.id) +
                     " did not finish within " + std::to_string(timeout_ms) + " ms");
+  if (aborts_.load() != aborts)
+    return fail(abort_code_.load(),
+                "the work of stream " + std::to_string(id) + " was discarded by an abort");
   return report();
+}
+
+void Stream::abort(int code) {
+  abort_code_.store(code);
+  aborts_.fetch_add(1);
+  aborted_.store(true, std::memory_order_release);
 }
 
 void Stream::resume() {

@@ -30,16 +30,17 @@ class Physical {
         size(size),
         file(device.memory.file()),
         offset(device.memory.offset(memory)),
+        epoch_(device.memory.epoch()),
         memory_(memory) {}
   // Pages of another process's device, through its open `file`.
   Physical(Device& device, int file, uint64_t offset, uint64_t size)
       : device(device), size(size), file(file), offset(offset) {}
   Physical(const Physical&) = delete;  // owns pages or a file
   ~Physical() {
-    if (memory_) {
-      device.memory.free(memory_);
-    } else {
+    if (!memory_) {
       close(file);
+    } else if (epoch_ == device.memory.epoch()) {
+      device.memory.release(memory_);
     }
   }
 
@@ -50,6 +51,7 @@ class Physical {
   bool imported() const { return memory_ == nullptr; }
 
  private:
+  uint64_t epoch_ = 0;
   void* memory_ = nullptr;
 };
 
@@ -175,8 +177,8 @@ int unmap_memory(void* address) {
   if (it == s.mappings.end())
     return fail(ACL_ERROR_RT_PARAM_INVALID,
                 "no mapping starts at the address: it was unmapped or never mapped");
-  mmap(shadow(address), it->second.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
-       -1, 0);
+  (void)mmap(shadow(address), it->second.size, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   s.mappings.erase(it);
   return 0;
 }
@@ -196,12 +198,14 @@ int export_physical(aclrtDrvMemHandle handle, uint64_t* shareable) {
   return 0;
 }
 
+int exporter_of(uint64_t shareable) { return static_cast<int>(shareable >> 42); }
+
 int import_physical(uint64_t shareable, int device, aclrtDrvMemHandle* handle) {
   Device* d = nullptr;
   if (int code = open_device(device, &d)) return code;
   uint64_t pages = shareable & 0x7fff, first = (shareable >> 15) & 0x7fff;
   std::string path =
-      "/proc/" + std::to_string(shareable >> 42) + "/fd/" + std::to_string((shareable >> 30) & 0xfff);
+      "/proc/" + std::to_string(exporter_of(shareable)) + "/fd/" + std::to_string((shareable >> 30) & 0xfff);
   char target[64] = {};
   // Only a device's file is opened, whatever number it was given.
   bool known = readlink(path.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "memfd:npu-sim");

@@ -27,9 +27,9 @@ TEST_F(DeviceMemories, OwnsLiveRangesOnly) {
   EXPECT_TRUE(owns(p + 1023, 1, nullptr));
   EXPECT_FALSE(owns(p, 1025, nullptr));
   EXPECT_FALSE(owns(p + 8, SIZE_MAX, nullptr));
-  EXPECT_TRUE(device->memory.free(p));
+  EXPECT_TRUE(device->memory.release(p));
   EXPECT_FALSE(owns(p, 1, nullptr));
-  EXPECT_FALSE(device->memory.free(p));
+  EXPECT_FALSE(device->memory.release(p));
 }
 
 TEST_F(DeviceMemories, IsAsLargeAsTheDeviceSays) {
@@ -38,7 +38,7 @@ TEST_F(DeviceMemories, IsAsLargeAsTheDeviceSays) {
   ASSERT_NE(all, nullptr);
   EXPECT_EQ(device->memory.allocate(1, 1), nullptr);
   EXPECT_EQ(device->memory.used(), device->memory.total());
-  device->memory.free(all);
+  device->memory.release(all);
   EXPECT_EQ(device->memory.used(), 0u);
 }
 
@@ -53,7 +53,7 @@ TEST_F(DeviceMemories, DevicesHaveMemoryOfTheirOwn) {
   int id = -1;
   EXPECT_TRUE(owns(b, 512, &id));
   EXPECT_EQ(id, 1);
-  second->memory.free(b);
+  second->memory.release(b);
 }
 
 TEST_F(DeviceMemories, ManyThreadsAllocateAtOnce) {
@@ -64,7 +64,7 @@ TEST_F(DeviceMemories, ManyThreadsAllocateAtOnce) {
         auto* p = static_cast<char*>(device->memory.allocate(512, 512));
         std::memset(shadow(p), t, 512);
         ASSERT_EQ(shadow(p)[511], t);
-        ASSERT_TRUE(device->memory.free(p));
+        ASSERT_TRUE(device->memory.release(p));
       }
     });
   for (auto& t : threads) t.join();

@@ -153,12 +153,33 @@ TEST_F(Queue, AbortDiscardsWhatIsQueuedAndCancelsAWait) {
     ran = true;
     return 0;
   });
-  stream->abort();
+  stream->abort(ACL_ERROR_RT_STREAM_ABORT);
   EXPECT_TRUE(stream->wait(stream->submitted(), deadline_after(5000)));
   stream->resume();
   EXPECT_FALSE(ran);
   open = true;
   EXPECT_EQ(never->synchronize(-1), 0);
+}
+
+TEST_F(Queue, ASynchronisationThatAnAbortCutsShortSaysSo) {
+  auto stream = new_stream();
+  std::atomic<bool> open{false};
+  enqueue(
+      *stream, "gate",
+      [&] {
+        while (!open) std::this_thread::yield();
+        return 0;
+      },
+      Engine::host);
+  std::thread aborter([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    stream->abort(ACL_ERROR_RT_STREAM_ABORT);
+    open = true;
+  });
+  EXPECT_EQ(stream->synchronize(-1), ACL_ERROR_RT_STREAM_ABORT);
+  aborter.join();
+  stream->resume();
+  EXPECT_EQ(stream->synchronize(-1), 0);
 }
 
 TEST_F(Queue, ACallbackThatWaitsForItsOwnStreamIsRefused) {

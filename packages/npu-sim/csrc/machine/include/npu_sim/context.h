@@ -46,7 +46,7 @@ NPU_SIM_API HandleTable<Context>& contexts();
 
 // The context of the calling thread; null if none was set or it was destroyed.
 NPU_SIM_API std::shared_ptr<Context> current_context();
-NPU_SIM_API void set_current_context(std::shared_ptr<Context> context);
+NPU_SIM_API void set_current_context(const std::shared_ptr<Context>& context);
 // As current_context, with ACL_ERROR_RT_CONTEXT_NULL and a message if there is none.
 NPU_SIM_API int require_context(std::shared_ptr<Context>* context);
 

@@ -27,7 +27,7 @@ class NPU_SIM_API DeviceMemory {
   // Null, with no message, when the device has no such free range.
   void* allocate(uint64_t size, uint64_t alignment);
   // False for an address that no live allocation starts at.
-  bool free(void* p);
+  bool release(void* p);
   bool owns(const void* p, uint64_t nbytes) const;
   // Bytes that the allocation starting at `p` holds; 0 if none starts there.
   uint64_t allocation_size(const void* p) const;
@@ -41,8 +41,10 @@ class NPU_SIM_API DeviceMemory {
   char* base() const { return base_; }
   int file() const { return file_; }
 
-  // Frees everything, as a device reset does.
+  // Frees everything, as a device reset does. What was allocated before belongs to an older epoch: releasing
+  // it must not free what lies there now.
   void clear();
+  uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
 
  private:
   void punch(uint64_t offset, uint64_t size);
@@ -53,6 +55,7 @@ class NPU_SIM_API DeviceMemory {
   Heap heap_;
   uint64_t warm_ = 0;  // bytes freed since the last punch that may still be resident
   std::atomic<uint64_t> peak_{0};
+  std::atomic<uint64_t> epoch_{0};
 };
 
 }  // namespace npu_sim

@@ -25,6 +25,9 @@ NPU_SIM_API int fail(int code, std::string message);
 // The message of this thread, which is then empty.
 NPU_SIM_API std::string take_error_message();
 
+// As take_error_message, readable until the thread's next call; null when there is none.
+NPU_SIM_API const char* hand_out_error_message();
+
 // This thread's last error (0 if none), for aclrtGetLastError and aclrtPeekAtLastError.
 NPU_SIM_API int last_error(bool clear);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -57,7 +58,7 @@ class HandleTable {
   };
 
   void* encode(uint32_t index, uint16_t generation) const {
-    return reinterpret_cast<void*>((tag_ << 40) | (uintptr_t{generation} << 24) | index);
+    return std::bit_cast<void*>((tag_ << 40) | (uintptr_t{generation} << 24) | index);
   }
   const Slot* decode(const void* handle) const {
     uintptr_t value = reinterpret_cast<uintptr_t>(handle);

@@ -6,6 +6,7 @@
 // a device address gets SIGSEGV, as on a machine whose host cannot see device memory.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -29,8 +30,7 @@ inline bool is_device_address(const void* p) {
 // Where the simulator reads and writes what `p` names: the shadow of a device address, any other one itself.
 template <class T>
 T* shadow(T* p) {
-  return is_device_address(p) ? reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(p) + address_range.shadow)
-                              : p;
+  return is_device_address(p) ? std::bit_cast<T*>(std::bit_cast<uintptr_t>(p) + address_range.shadow) : p;
 }
 
 // Whether the `nbytes` bytes at `p` lie inside one live allocation of a device, or inside mapped virtual

@@ -51,8 +51,9 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   void stop_on_failure() { stop_on_failure_.store(true, std::memory_order_relaxed); }
   // Whether an error stopped this stream: it takes no new task.
   bool stopped() const { return stop_on_failure_.load(std::memory_order_relaxed) && failed_.load(); }
-  // Discards what is queued and cancels a wait in progress, until `resume`.
-  void abort() { aborted_.store(true, std::memory_order_release); }
+  // Discards what is queued and cancels a wait in progress, until `resume`. Synchronisations that this cuts
+  // short answer `code`.
+  void abort(int code);
   void resume();
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   // Ends the worker when the queue is empty; no task is taken any more.
@@ -68,7 +69,7 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
 
   void work();
   void run(Item& item);
-  void record_error(const char* name, int code, std::string message);
+  void record_error(const char* name, int code, const std::string& message);
   bool take(std::vector<Item>& batch);
 
   std::mutex mutex_;
@@ -83,6 +84,8 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   std::atomic<int> waiters_{0};
   std::atomic<bool> stop_on_failure_{false};
   std::atomic<bool> aborted_{false};
+  std::atomic<uint32_t> aborts_{0};
+  std::atomic<int> abort_code_{0};
   std::atomic<bool> failed_{false};
 
   std::mutex error_mutex_;

@@ -21,6 +21,8 @@ NPU_SIM_API int unmap_memory(void* address);
 
 // A number by which another process of this user, on this machine, reaches the same memory.
 NPU_SIM_API int export_physical(aclrtDrvMemHandle handle, uint64_t* shareable);
+// The process that exported it.
+NPU_SIM_API int exporter_of(uint64_t shareable);
 NPU_SIM_API int import_physical(uint64_t shareable, int device, aclrtDrvMemHandle* handle);
 
 // Whether mapped memory of one device covers the range.
