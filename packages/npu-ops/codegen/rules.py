@@ -220,7 +220,21 @@ RULES: dict[str, Rule] = {
         1,
         lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kBool"),
     ),
+    "int32": Rule(
+        "a result that CANN writes as int32; likewise converted",
+        ("tensor",),
+        1,
+        lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kInt"),
+    ),
     "written": Rule("a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written),
+    "weights": Rule(
+        "class weights for a tensor of scores; ones where they are absent",
+        ("tensor",),
+        2,
+        lambda a, p, s: (
+            f"call_.in(class_weights({_id(a[0], p, s, 'Tensor?')}, {_id(a[1], p, s, 'Tensor')}), {s.accepted(p)})"
+        ),
+    ),
     "dtype": Rule("the dtype of a result", ("dtype",), 1, lambda a, p, s: f"call_.dtype({_index(a[0], p, s)})"),
     "dim": Rule("a dimension of a tensor, counted from the front", ("int64",), 2, _dim),
     "dims": Rule("dimensions of a tensor, counted from the front; none given, or null, means all", ("ints",), 2, _dims),
@@ -248,6 +262,7 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "reduce_pair": (False, "the same for two results"),
     "dot": (False, "one element, from two vectors of one length and dtype"),
     "loss": (False, "the operand's shape, or one element if `reduction` is not 0"),
+    "nll_loss2d": (False, "the target's shape, or one element if `reduction` is not 0; and the total weight"),
     "vector": (False, "an `out` of n elements"),
     "matrix": (False, "an `out` of n by m elements"),
     "arange": (False, "an `out` of as many elements as the range has"),

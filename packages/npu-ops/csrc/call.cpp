@@ -49,6 +49,13 @@ Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of) {
   return r;
 }
 
+at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self) {
+  if (weight && weight->defined()) return *weight;
+  at::Tensor ones = empty({self.size(self.dim() == 1 ? 0 : 1)}, self.scalar_type());
+  fill_value(ones, 1);
+  return ones;
+}
+
 int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts) {
   int64_t i = 0;
   for (auto t : texts) {

@@ -84,6 +84,9 @@ Dims all_dims(at::OptionalIntArrayRef dims, const at::Tensor& of);
 Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of);
 inline int64_t wrap_dim(int64_t dim, const at::Tensor& of) { return at::maybe_wrap_dim(dim, of.dim()); }
 
+// `weight`, or a one for each class of the scores `self` where it is absent.
+at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);
+
 // The place of `text` among `texts`; an absent one is "". ValueError if it is not there.
 int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts);
 

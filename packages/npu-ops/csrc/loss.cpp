@@ -15,13 +15,6 @@ using OptionalTensor = std::optional<at::Tensor>;
 constexpr DtypeSet kFloats = dtypes("fhb");
 constexpr DtypeSet kTargets = dtypes("lui");
 
-at::Tensor class_weights(const OptionalTensor& weight, const at::Tensor& self) {
-  if (weight && weight->defined()) return *weight;
-  at::Tensor ones = empty({self.size(-1)}, self.scalar_type());
-  launch<aclnnInplaceOne>(ones);
-  return ones;
-}
-
 struct nll_loss_forward_op {
   using Meta = at::meta::structured_nll_loss_forward;
   static constexpr const char* name = "nll_loss_forward";

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// argmax and argmin: without a dimension they look at the tensor laid out flat.
+// argmax and argmin, which without a dimension look at the tensor laid out flat; var and std, whose correction CANN
+// takes as a whole number only.
 #include <ATen/ops/argmax_meta.h>
 #include <ATen/ops/argmin_meta.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "aclnn_ops.h"
+#include "shapes.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -39,6 +44,77 @@ at::Tensor& arg_out(const at::Tensor& self, std::optional<int64_t> dim, bool kee
   return std::get<0>(run_out<Op>(std::tie(out), self, dim, keepdim));
 }
 
+// n / (n - correction): what turns a variance without correction into one with it.
+double corrected(const at::Tensor& self, at::OptionalIntArrayRef dim, const c10::Scalar& correction) {
+  double n = 1;
+  for (int64_t d : all_dims(dim, self)) n *= static_cast<double>(self.size(d));
+  return n / std::max(0.0, n - correction.toDouble());
+}
+
+bool whole(const c10::Scalar& s) { return s.toDouble() == std::floor(s.toDouble()); }
+
+template <bool root>
+struct var_op {
+  using Meta = shape::reduce;
+  static constexpr const char* name = root ? "std" : "var";
+  static constexpr size_t outputs = 1;
+  static constexpr bool host_scalars = false;
+  static void shape(OutputsOf<var_op>& m, const at::Tensor& self, at::OptionalIntArrayRef dim,
+                    const std::optional<c10::Scalar>&, bool keepdim) {
+    m.meta(self, dim, keepdim);
+  }
+  static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
+                  const std::optional<c10::Scalar>& correction, bool keepdim) {
+    c10::Scalar c = correction.value_or(1);
+    at::Tensor x = k.in(self, dtypes("fhb"));
+    const at::Tensor& out = k.out(0, dtypes("fhb"));
+    if (whole(c)) {
+      if constexpr (root) return launch<aclnnStd>(x, all_dims(dim, self), c.toLong(), keepdim, out);
+      else return launch<aclnnVarCorrection>(x, all_dims(dim, self), c.toLong(), keepdim, out);
+    }
+    launch<aclnnVarCorrection>(x, all_dims(dim, self), int64_t{0}, keepdim, out);
+    launch<aclnnMuls>(out, c10::Scalar(corrected(self, dim, c)), out);
+    if constexpr (root) launch<aclnnSqrt>(out, out);
+  }
+};
+
+struct var_mean_op {
+  using Meta = shape::reduce_pair;
+  static constexpr const char* name = "var_mean";
+  static constexpr size_t outputs = 2;
+  static constexpr bool host_scalars = false;
+  static void shape(OutputsOf<var_mean_op>& m, const at::Tensor& self, at::OptionalIntArrayRef dim,
+                    const std::optional<c10::Scalar>&, bool keepdim) {
+    m.meta(self, dim, keepdim);
+  }
+  static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
+                  const std::optional<c10::Scalar>& correction, bool keepdim) {
+    c10::Scalar c = correction.value_or(1);
+    const at::Tensor& var = k.out(0, dtypes("fhb"));
+    launch<aclnnVarMean>(k.in(self, dtypes("fhb")), all_dims(dim, self), whole(c) ? c.toLong() : 0, keepdim, var,
+                         k.out(1, dtypes("fhb")));
+    if (!whole(c)) launch<aclnnMuls>(var, c10::Scalar(corrected(self, dim, c)), var);
+  }
+};
+
+using OptionalScalar = std::optional<c10::Scalar>;
+
+template <class Op>
+at::Tensor var(const at::Tensor& self, at::OptionalIntArrayRef dim, const OptionalScalar& correction, bool keepdim) {
+  return run_functional<Op>(self, dim, correction, keepdim);
+}
+
+template <class Op>
+at::Tensor& var_out(const at::Tensor& self, at::OptionalIntArrayRef dim, const OptionalScalar& correction,
+                    bool keepdim, at::Tensor& out) {
+  return std::get<0>(run_out<Op>(std::tie(out), self, dim, correction, keepdim));
+}
+
+std::tuple<at::Tensor, at::Tensor> var_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
+                                            const OptionalScalar& correction, bool keepdim) {
+  return run_functional<var_mean_op>(self, dim, correction, keepdim);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -46,6 +122,11 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("argmax.out", TORCH_FN(arg_out<argmax_op>));
   m.impl("argmin", TORCH_FN(arg<argmin_op>));
   m.impl("argmin.out", TORCH_FN(arg_out<argmin_op>));
+  m.impl("var.correction", TORCH_FN(var<var_op<false>>));
+  m.impl("var.correction_out", TORCH_FN(var_out<var_op<false>>));
+  m.impl("std.correction", TORCH_FN(var<var_op<true>>));
+  m.impl("std.correction_out", TORCH_FN(var_out<var_op<true>>));
+  m.impl("var_mean.correction", TORCH_FN(var_mean));
 }
 
 // The generator finds the operators of this file here: launch<aclnnArgMax>, launch<aclnnArgMin>.

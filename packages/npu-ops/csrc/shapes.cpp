@@ -82,6 +82,17 @@ void embedding::meta(const at::Tensor& weight, const at::Tensor& indices) {
   set_output_raw_strided(0, sizes, {}, weight.options());
 }
 
+void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction) {
+  TORCH_CHECK(target.dim() == 3, "only batches of spatial targets supported (3D tensors) but got targets of dimension: ",
+              target.dim());
+  TORCH_CHECK(t.dim() == 4, "only batches of spatial inputs supported (4D tensors), but got input of dimension: ",
+              t.dim());
+  TORCH_CHECK(t.size(0) == target.size(0) && t.size(2) == target.size(1) && t.size(3) == target.size(2),
+              "size mismatch (got input: ", t.sizes(), " , target: ", target.sizes());
+  set_output_raw_strided(0, reduction ? at::IntArrayRef{} : target.sizes(), {}, t.options());
+  set_output_raw_strided(1, {}, {}, t.options());
+}
+
 void spread::meta(const at::Tensor& mask, const at::Tensor& t) {
   TORCH_CHECK(mask.scalar_type() == at::kBool, "masked_fill_ only supports boolean masks, but got mask with dtype ",
               mask.scalar_type());

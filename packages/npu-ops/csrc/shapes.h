@@ -82,6 +82,10 @@ struct loss : at::impl::MetaBase {
   }
 };
 
+struct nll_loss2d : at::impl::MetaBase {
+  void meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction);
+};
+
 struct vector : at::impl::MetaBase {
   void meta(int64_t n) {
     TORCH_CHECK(n >= 0, "number of steps must be non-negative");
