@@ -46,10 +46,10 @@ void scatter_into(Out out, In self, int64_t dim, In index, const Source& source,
 
 }  // namespace
 
-NPU_SIM_KERNEL(aclnnIndex, nullptr, rules::output_bytes) = [](In self, at::TensorList indices, Out out) {
+NPU_SIM_KERNEL(aclnnIndex, rules::index, rules::output_bytes) = [](In self, at::TensorList indices, Out out) {
   if (out.numel() != 0) at::index_out(out, self, indices_of(indices));
 };
-NPU_SIM_KERNEL(aclnnIndexPutImpl, nullptr, rules::output_bytes) =
+NPU_SIM_KERNEL(aclnnIndexPutImpl, rules::index_put, rules::output_bytes) =
     [](Out self, at::TensorList indices, In values, bool accumulate, bool unsafe) {
       if (values.numel() != 0) at::_index_put_impl_(self, indices_of(indices), values, accumulate, unsafe);
     };
@@ -93,6 +93,10 @@ NPU_SIM_KERNEL(aclnnInplaceMaskedFillTensor) = [](Out self, In mask, In value) {
   self.masked_fill_(mask.to(at::kBool), value.reshape({}));
 };
 
+NPU_SIM_KERNEL(aclnnInplaceMaskedScatter) = [](Out self, In mask, In source) {
+  self.masked_scatter_(mask.to(at::kBool), source);
+};
+
 NPU_SIM_KERNEL(aclnnMaskedSelect, nullptr, rules::output_bytes) = [](In self, In mask, Shaped out) {
   const at::Tensor found = at::masked_select(self, mask.to(at::kBool));
   out.resize(found.sizes()).copy_(found);
@@ -110,7 +114,7 @@ NPU_SIM_KERNEL(aclnnNonzeroV2, nullptr, rules::output_bytes) = [](In self, Shape
 NPU_SIM_KERNEL(aclnnEmbedding, rules::embedding) = [](In weight, In indices, Out out) {
   out.copy_(at::embedding(weight, indices));
 };
-NPU_SIM_KERNEL(aclnnEmbeddingDenseBackward, nullptr, rules::output_bytes) =
+NPU_SIM_KERNEL(aclnnEmbeddingDenseBackward, rules::embedding_backward, rules::output_bytes) =
     [](In grad, In indices, int64_t rows, int64_t padding, bool scale, Out out) {
       out.copy_(at::embedding_dense_backward(grad, positions(indices), rows, padding, scale));
     };

@@ -10,6 +10,8 @@
 #include <ATen/ops/l1_loss.h>
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/mse_loss_backward.h>
+#include <ATen/ops/nll_loss2d_backward.h>
+#include <ATen/ops/nll_loss2d_forward.h>
 #include <ATen/ops/nll_loss_backward.h>
 #include <ATen/ops/nll_loss_forward.h>
 #include <ATen/ops/smooth_l1_loss.h>
@@ -40,25 +42,25 @@ NPU_SIM_KERNEL(aclnnLogSoftmaxBackward, rules::along_dim) = [](In grad, In outpu
   out.copy_(at::_log_softmax_backward_data(grad, output, dim, output.scalar_type()));
 };
 
-NPU_SIM_KERNEL(aclnnNLLLoss) = [](In self, In target, In weight, int64_t reduction, int64_t ignore, Out out,
-                                  Out total) {
+NPU_SIM_KERNEL(aclnnNLLLoss, rules::nll_loss) = [](In self, In target, In weight, int64_t reduction,
+                                                   int64_t ignore, Out out, Out total) {
   auto [loss, sum] = at::nll_loss_forward(self, target.to(at::kLong), weight, reduction, ignore);
   put(out, loss);
   put(total, sum);
 };
-NPU_SIM_KERNEL(aclnnNLLLossBackward, rules::like_self) =
+NPU_SIM_KERNEL(aclnnNLLLossBackward, rules::nll_loss_backward) =
     [](In grad, In self, In target, In weight, int64_t reduction, int64_t ignore, In total, Out out) {
       out.copy_(at::nll_loss_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
                                       weight, reduction, ignore, single(total)));
     };
-NPU_SIM_KERNEL(aclnnMseLoss) = [](In self, In target, int64_t reduction, Out out) {
+NPU_SIM_KERNEL(aclnnMseLoss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
   put(out, at::mse_loss(self, target, reduction));
 };
 NPU_SIM_KERNEL(aclnnMseLossBackward, rules::like_self) = [](In grad, In self, In target, int64_t reduction,
                                                             Out out) {
   out.copy_(at::mse_loss_backward(grad, self, target, reduction));
 };
-NPU_SIM_KERNEL(aclnnL1Loss) = [](In self, In target, int64_t reduction, Out out) {
+NPU_SIM_KERNEL(aclnnL1Loss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
   put(out, at::l1_loss(self, target, reduction));
 };
 NPU_SIM_KERNEL(aclnnSmoothL1Loss) = [](In self, In target, int64_t reduction, double beta, Out out) {
@@ -68,16 +70,17 @@ NPU_SIM_KERNEL(aclnnSmoothL1LossBackward, rules::broadcast) = [](In grad, In sel
                                                                  int64_t reduction, double beta, Out out) {
   out.copy_(at::smooth_l1_loss_backward(grad, self, target, reduction, beta));
 };
-NPU_SIM_KERNEL(aclnnBinaryCrossEntropy) = [](In self, In target, OptIn weight, int64_t reduction, Out out) {
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropy, rules::loss) = [](In self, In target, OptIn weight, int64_t reduction,
+                                                          Out out) {
   put(out, at::binary_cross_entropy(self, target, weight, reduction));
 };
 NPU_SIM_KERNEL(aclnnBinaryCrossEntropyBackward,
                rules::like_self) = [](In grad, In self, In target, OptIn weight, int64_t reduction, Out out) {
   out.copy_(at::binary_cross_entropy_backward(grad, self, target, weight, reduction));
 };
-NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogits) = [](In self, In target, OptIn weight, OptIn pos_weight,
-                                                       int64_t reduction, Out out) {
-  put(out, at::binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction));
-};
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogits, rules::loss) =
+    [](In self, In target, OptIn weight, OptIn pos_weight, int64_t reduction, Out out) {
+      put(out, at::binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction));
+    };
 
 }  // namespace npu_sim::ops

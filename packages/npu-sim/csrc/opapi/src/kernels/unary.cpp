@@ -68,6 +68,9 @@ NPU_SIM_KERNEL(aclnnNeg, rules::same) = [](In self, Out out) { at::neg_out(out, 
 NPU_SIM_KERNEL(aclnnSign, rules::same) = [](In self, Out out) { at::sign_out(out, self); };
 NPU_SIM_KERNEL(aclnnCeil, rules::same) = [](In self, Out out) { at::ceil_out(out, self); };
 NPU_SIM_KERNEL(aclnnFloor, rules::same) = [](In self, Out out) { at::floor_out(out, self); };
+NPU_SIM_KERNEL(aclnnRoundDecimals, rules::same) = [](In self, int64_t decimals, Out out) {
+  at::round_out(out, self, decimals);
+};
 NPU_SIM_KERNEL(aclnnRound, rules::same) = [](In self, Out out) { at::round_out(out, self); };
 NPU_SIM_KERNEL(aclnnTrunc, rules::same) = [](In self, Out out) { at::trunc_out(out, self); };
 NPU_SIM_KERNEL(aclnnFrac, rules::same) = [](In self, Out out) { at::frac_out(out, self); };
