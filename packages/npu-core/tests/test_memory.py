@@ -67,8 +67,9 @@ def test_torch_accelerator_gives_the_same_numbers(npu: Any) -> None:
 def test_mem_get_info_sees_what_is_reserved(npu: Any) -> None:
     free, total = npu.mem_get_info()
     x = torch.empty(128 * MIB, dtype=torch.uint8, device="npu")
-    assert npu.mem_get_info() == (free - 128 * MIB, total)
-    assert x.nbytes == 128 * MIB
+    now, same = npu.mem_get_info()
+    assert same == total
+    assert x.nbytes <= free - now <= x.nbytes + 8 * MIB  # CANN rounds up to its pages
 
 
 def test_each_device_has_its_own_numbers(npu: Any) -> None:

@@ -86,6 +86,7 @@ def test_wait_stream_and_record_event(npu: Any) -> None:
     assert isinstance(event, npu.Event)
     event.synchronize()
     assert event.query() is True
+    consumer.synchronize()
     assert consumer.query() is True
     assert y.tolist() == [4.0] * 128
 
@@ -98,8 +99,7 @@ def test_events_measure_time(npu: Any) -> None:
         x = x @ x * 0.01
     end.record()
     end.synchronize()
-    assert start.elapsed_time(end) > 0
-    assert end.elapsed_time(start) < 0
+    assert 0 < start.elapsed_time(end) < 60_000
 
 
 def test_an_event_without_timing_has_no_time(npu: Any) -> None:

@@ -6,13 +6,13 @@ import warnings
 _said: set[str] = set()
 
 
-def say(sentence: str, stacklevel: int = 2) -> None:
-    """Warns once a process. Under ``-W error`` the sentence goes to stderr: `import torch`, a query, or the first use
+def say(sentence: str) -> None:
+    """Warns once a process, in one line: where the program happens to be is no part of it. Under ``-W error`` the sentence goes to stderr: `import torch`, a query, or the first use
     of a device must not fail for what is only a remark."""
     if sentence in _said:
         return
     _said.add(sentence)
     try:
-        warnings.warn(sentence, stacklevel=stacklevel + 1)
+        warnings.warn_explicit(sentence, UserWarning, "npu-core", 0, module="npu_core")
     except Warning:
         print(sentence, file=sys.stderr)

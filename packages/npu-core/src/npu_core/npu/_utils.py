@@ -57,10 +57,7 @@ def _notice() -> None:
     chosen = runtimes.select().chosen
     if chosen is None or not (chosen.simulated or chosen.notice):
         return
-    say(
-        chosen.notice or f"device npu is simulated on the CPU (runtime '{chosen.name}' of {chosen.provided_by})",
-        stacklevel=5,
-    )
+    say(chosen.notice or f"device npu is simulated on the CPU (runtime '{chosen.name}' of {chosen.provided_by})")
 
 
 def _run_queued() -> None:

@@ -61,6 +61,7 @@
   X(acl, aclrtGetPrimaryCtxState) \
   X(acl, aclrtGetVersion) \
   X(acl, aclrtLaunchHostFunc) \
+  X(acl, aclrtMallocAlign32) \
   X(acl, aclrtMallocHostWithCfg) \
   X(acl, aclrtMemsetAsync) \
   X(acl, aclrtPointerGetAttributes) \

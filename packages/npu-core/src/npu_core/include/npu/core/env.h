@@ -6,6 +6,8 @@
 //                           Python line that caused it.
 //   NPU_EXECUTOR_CACHE      0: no repeatable executors, each launch runs both phases anew. A number above 1 bounds the
 //                           cache of each device to that many executors (default 1024).
+//   PYTORCH_NPU_ALLOC_CONF  settings of the caching allocator, `key:value,...`: those of torch's PYTORCH_ALLOC_CONF and
+//                           per_process_memory_fraction. Checked when the allocator is first used.
 //   NPU_FALLBACK            error: a CPU fallback raises NotImplementedError. Else (warn, unset): it is counted.
 //
 // CANN's own variables that the loader follows: ASCEND_CUSTOM_OPP_PATH, ASCEND_OPP_PATH (custom operators), LD_PRELOAD
@@ -23,6 +25,7 @@ struct Env {
   bool task_queue = true;
   bool launch_blocking = false;
   size_t executor_cache = 1024;  // 0 is off
+  std::string alloc_conf;
   bool fallback_is_error = false;
   bool preloaded = false;
   std::string custom_opp_path;
