@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +30,7 @@ class Overload:
     @property
     def kind(self) -> str:
         """``functional``, ``inplace`` or ``out``."""
-        return self.function.func.kind().name
+        return str(self.function.func.kind().name)
 
     @property
     def ident(self) -> str:
@@ -50,7 +49,7 @@ class Overload:
         results = {a.name for a in self.function.func.arguments.out}
         with native_function_manager(self.function):
             signature = DispatcherSignature.from_schema(self.function.func, symint=False)
-            types = {a.name: str(a.argument.type) for a in signature.arguments()}  # type: ignore[union-attr]
+            types = {a.name: str(a.argument.type) for a in signature.arguments()}
             return [(types[a.name], a.type, a.name) for a in signature.arguments() if a.name not in results]
 
     @property
@@ -76,7 +75,7 @@ class Group:
     @property
     def name(self) -> str:
         """The operator as messages name it: ``add``."""
-        return self.overloads[0].function.func.name.name.base
+        return str(self.overloads[0].function.func.name.name.base)
 
     @property
     def widest(self) -> Overload:
@@ -108,7 +107,7 @@ class Model:
             overloads = tuple(Overload(f) for f in members)
             out = g.out
             with native_function_manager(out):
-                arguments = tuple(a.name for a in meta_api_arguments(g))
+                arguments = tuple(str(a.name) for a in g.functional.func.arguments.flat_non_out)
                 name = f"at::meta::structured_{meta_api.name(g)}"
             iterates = out.structured_inherits == "TensorIteratorBase"
             return Group(overloads, name, iterates, f"ATen/ops/{out.root_name}_meta.h", arguments)
@@ -119,11 +118,6 @@ class Model:
 
 
 _KINDS = (SchemaKind.functional, SchemaKind.inplace, SchemaKind.out)
-
-
-def meta_api_arguments(g: NativeFunctionsGroup) -> Sequence[object]:
-    """The arguments of a structured meta: those of the functional overload, in order."""
-    return list(g.functional.func.arguments.flat_non_out)
 
 
 def _members(g: NativeFunctionsGroup | NativeFunction) -> list[NativeFunction]:

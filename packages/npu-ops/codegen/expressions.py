@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from .errors import TableError
 
-_TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>-?\d+(?:\.\d+)?(?:e-?\d+)?)|'(?P<text>[^']*)'|(?P<mark>[(),]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>-?\d+(?:\.\d+)?(?:e-?\d+)?)|'(?P<text>[^']*)'|(?P<mark>[(),]))"
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from npu_cann.signatures import Operator, Param
 from .aten import Group
 from .dtypes import letters
 from .errors import TableError
-from .expressions import Apply, Expression, Literal, Name
+from .expressions import Expression, Literal, Name
 
 _INTEGERS = ("int64", "int32", "int8", "uint64", "bool")
 _REALS = ("double", "float")
@@ -187,7 +187,7 @@ def _choice(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     if len(texts) < 2 or len(texts) != len(args) - 1:
         raise scope.fail(p, "rule choice wants an argument and at least two texts")
     listed = ", ".join(f'"{t}"' for t in texts)
-    return f'choice(call_.name(), {_id(args[0], p, scope, "str", "str?")}, {{{listed}}})'
+    return f"choice(call_.name(), {_id(args[0], p, scope, 'str', 'str?')}, {{{listed}}})"
 
 
 def _any(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
@@ -203,11 +203,18 @@ def _as(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
 
 
 def _to(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
-    return f"call_.as({_id(args[0], p, scope, 'Tensor')}, call_.dtype({_index(args[1], p, scope)}), {scope.accepted(p)})"
+    return (
+        f"call_.as({_id(args[0], p, scope, 'Tensor')}, call_.dtype({_index(args[1], p, scope)}), {scope.accepted(p)})"
+    )
 
 
 def _written(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return _result(_index(args[0], p, scope), p, scope, f", {_id(args[1], p, scope, 'Tensor')}.scalar_type()")
+
+
+def _weights(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    weight, scores = _id(args[0], p, scope, "Tensor?"), _id(args[1], p, scope, "Tensor")
+    return f"call_.in(class_weights({weight}, {scores}), {scope.accepted(p)})"
 
 
 RULES: dict[str, Rule] = {
@@ -226,14 +233,14 @@ RULES: dict[str, Rule] = {
         1,
         lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kInt"),
     ),
-    "written": Rule("a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written),
+    "written": Rule(
+        "a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written
+    ),
     "weights": Rule(
         "class weights for a tensor of scores; ones where they are absent",
         ("tensor",),
         2,
-        lambda a, p, s: (
-            f"call_.in(class_weights({_id(a[0], p, s, 'Tensor?')}, {_id(a[1], p, s, 'Tensor')}), {s.accepted(p)})"
-        ),
+        _weights,
     ),
     "dtype": Rule("the dtype of a result", ("dtype",), 1, lambda a, p, s: f"call_.dtype({_index(a[0], p, s)})"),
     "dim": Rule("a dimension of a tensor, counted from the front", ("int64",), 2, _dim),

@@ -56,7 +56,8 @@ at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tens
   return ones;
 }
 
-int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts) {
+int64_t choice(const char* op, std::optional<std::string_view> text,
+               std::initializer_list<std::string_view> texts) {
   int64_t i = 0;
   for (auto t : texts) {
     if (t == text.value_or("")) return i;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One call of an operator, between the shape rule that made its outputs and the aclnn launch: operands converted
-// to the common dtype, checked, and outputs of another dtype copied back at the end. The generated code and the
-// hand-written kernels use the same few members; each is a rule of the tables (codegen/rules.py documents them).
+// One call of an operator, between the shape rule that made its outputs and the aclnn launch: operands
+// converted to the common dtype, checked, and outputs of another dtype copied back at the end. The generated
+// code and the hand-written kernels use the same few members; each is a rule of the tables (codegen/rules.py
+// documents them).
 #pragma once
 
 #include <ATen/WrapDimUtils.h>
@@ -36,7 +37,8 @@ class Call {
   at::Tensor in(const at::Tensor& t, DtypeSet accepted) const {
     if (C10_UNLIKELY(!t.defined())) return t;
     at::Tensor r = C10_UNLIKELY(is_host_scalar(t)) ? to_device(t, common_) : t;
-    if (common_ != c10::ScalarType::Undefined && C10_UNLIKELY(r.scalar_type() != common_)) r = cast(r, common_);
+    if (common_ != c10::ScalarType::Undefined && C10_UNLIKELY(r.scalar_type() != common_))
+      r = cast(r, common_);
     check_dtype(op_, r, accepted);
     return r;
   }
@@ -88,10 +90,11 @@ inline int64_t wrap_dim(int64_t dim, const at::Tensor& of) { return at::maybe_wr
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);
 
 // The place of `text` among `texts`; an absent one is "". ValueError if it is not there.
-int64_t choice(const char* op, std::optional<std::string_view> text, std::initializer_list<std::string_view> texts);
+int64_t choice(const char* op, std::optional<std::string_view> text,
+               std::initializer_list<std::string_view> texts);
 
-// aclnn's cubeMathType. 0 keeps the operands' dtype; SoCs without bfloat16 have no float32 matrix unit either and
-// compute float32 products in float16, which CANN wants to be told (1).
+// aclnn's cubeMathType. 0 keeps the operands' dtype; SoCs without bfloat16 have no float32 matrix unit either
+// and compute float32 products in float16, which CANN wants to be told (1).
 inline int8_t cube_math() { return soc_has_bfloat16() ? 0 : 1; }
 
 }  // namespace npu::ops

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// copy_ in every direction. What crosses the bus is a dense run of bytes in the source's dtype when going up, in the
-// destination's when coming down; converting and reordering happen on the device.
+// copy_ in every direction. What crosses the bus is a dense run of bytes in the source's dtype when going up,
+// in the destination's when coming down; converting and reordering happen on the device.
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
 #include <ATen/MemoryOverlap.h>
@@ -26,12 +26,14 @@ c10::Stream current_stream(c10::Device d) { return c10::impl::VirtualGuardImpl(k
 // asynchronous copy still reads or writes is kept from reuse.
 void copy_bytes(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   auto side = [](const at::Tensor& t) { return t.device().is_cpu() ? int8_t{-1} : t.device().index(); };
-  NPU_CALL(core().copy(dst.mutable_data_ptr(), side(dst), src.const_data_ptr(), side(src), src.nbytes(), non_blocking));
+  NPU_CALL(core().copy(dst.mutable_data_ptr(), side(dst), src.const_data_ptr(), side(src), src.nbytes(),
+                       non_blocking));
   const at::Tensor& host = dst.device().is_cpu() ? dst : src;
   if (non_blocking && host.device().is_cpu() && host.is_pinned()) {
     const auto& data = host.storage().data_ptr();
     auto device = dst.device().is_cpu() ? src.device() : dst.device();
-    at::getHostAllocator(kNpu)->record_event(const_cast<void*>(data.get()), data.get_context(), current_stream(device));
+    at::getHostAllocator(kNpu)->record_event(const_cast<void*>(data.get()), data.get_context(),
+                                             current_stream(device));
   }
 }
 
@@ -49,7 +51,8 @@ void up(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   c10::DeviceGuard guard(dst.device());
   if (same_layout(dst, src)) return copy_bytes(dst, src, non_blocking);
   at::Tensor host = src.is_contiguous() ? src : dense_on_host(src);
-  if (dst.is_contiguous() && dst.scalar_type() == host.scalar_type()) return copy_bytes(dst, host, non_blocking);
+  if (dst.is_contiguous() && dst.scalar_type() == host.scalar_type())
+    return copy_bytes(dst, host, non_blocking);
   at::Tensor staged = empty(host.sizes(), host.scalar_type());
   copy_bytes(staged, host, non_blocking);
   device_copy(dst, staged);
@@ -60,12 +63,14 @@ void down(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   if (same_layout(dst, src)) return copy_bytes(dst, src, non_blocking);
   at::Tensor staged = dense(cast(src, dst.scalar_type()));
   if (dst.is_contiguous()) return copy_bytes(dst, staged, non_blocking);
-  at::Tensor host = at::detail::empty_cpu(src.sizes(), dst.scalar_type(), false, c10::MemoryFormat::Contiguous);
+  at::Tensor host =
+      at::detail::empty_cpu(src.sizes(), dst.scalar_type(), false, c10::MemoryFormat::Contiguous);
   copy_bytes(host, staged, false);
   dst.copy_(host);
 }
 
-// Between two devices. The copy runs on the source's stream; the destination's stream goes before it and after it.
+// Between two devices. The copy runs on the source's stream; the destination's stream goes before it and
+// after it.
 void across(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   c10::DeviceGuard guard(src.device());
   auto from = current_stream(src.device()), to = current_stream(dst.device());
@@ -88,7 +93,8 @@ void across(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
 at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking) {
   if (self.is_same(source)) return self;
   at::Tensor src = source.is_conj() || source.is_neg() ? source.resolve_conj().resolve_neg() : source;
-  TORCH_CHECK(!self.is_conj() && !self.is_neg(), "npu: copy_ into a conjugated or negated view is not supported: ",
+  TORCH_CHECK(!self.is_conj() && !self.is_neg(),
+              "npu: copy_ into a conjugated or negated view is not supported: ",
               "copy into tensor.resolve_conj().resolve_neg()");
   if (src.sizes() != self.sizes()) src = *at::expand_size(src, self.sizes(), "copy_");
   at::assert_no_internal_overlap(self);

@@ -48,7 +48,8 @@ class DeviceCheck {
 
   // The one device. RuntimeError if there is none.
   c10::Device device() const {
-    if (C10_UNLIKELY(stray_ || !found_)) refuse(found_.value_or(c10::Device(kNpu, 0)), stray_.value_or(c10::kCPU));
+    if (C10_UNLIKELY(stray_ || !found_))
+      refuse(found_.value_or(c10::Device(kNpu, 0)), stray_.value_or(c10::kCPU));
     return *found_;
   }
 

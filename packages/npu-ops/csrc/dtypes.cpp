@@ -19,10 +19,10 @@ void refuse_dtype(const char* op, const at::Tensor& t, DtypeSet accepted) {
       names += (names.empty() ? "" : ", ") + std::string(c10::toString(type));
     }
   const char* soc = core().soc_name();
-  TORCH_CHECK_NOT_IMPLEMENTED(
-      false, '"', op, "\" not implemented for '", c10::toString(t.scalar_type()), "' on ", soc ? soc : "npu",
-      " (operand of shape ", t.sizes(), "). It accepts ", names.empty() ? "other dtypes" : names,
-      ": convert with tensor.to(dtype), or run this operator on the CPU");
+  TORCH_CHECK_NOT_IMPLEMENTED(false, '"', op, "\" not implemented for '", c10::toString(t.scalar_type()),
+                              "' on ", soc ? soc : "npu", " (operand of shape ", t.sizes(), "). It accepts ",
+                              names.empty() ? "other dtypes" : names,
+                              ": convert with tensor.to(dtype), or run this operator on the CPU");
 }
 
 }  // namespace npu::ops

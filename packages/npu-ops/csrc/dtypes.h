@@ -17,23 +17,40 @@ constexpr DtypeSet bit(c10::ScalarType t) { return uint64_t{1} << static_cast<in
 // The dtype that a letter stands for in the generated code. The letters are written by codegen/dtypes.py.
 consteval c10::ScalarType letter(char c) {
   switch (c) {
-    case 'f': return c10::kFloat;
-    case 'h': return c10::kHalf;
-    case 'b': return c10::kBFloat16;
-    case 'd': return c10::kDouble;
-    case 'l': return c10::kLong;
-    case 'i': return c10::kInt;
-    case 's': return c10::kShort;
-    case 'c': return c10::kChar;
-    case 'u': return c10::kByte;
-    case '?': return c10::kBool;
-    case 'H': return c10::kComplexHalf;
-    case 'F': return c10::kComplexFloat;
-    case 'D': return c10::kComplexDouble;
-    case 't': return c10::kUInt16;
-    case 'j': return c10::kUInt32;
-    case 'm': return c10::kUInt64;
-    default: throw "unknown dtype letter";
+    case 'f':
+      return c10::kFloat;
+    case 'h':
+      return c10::kHalf;
+    case 'b':
+      return c10::kBFloat16;
+    case 'd':
+      return c10::kDouble;
+    case 'l':
+      return c10::kLong;
+    case 'i':
+      return c10::kInt;
+    case 's':
+      return c10::kShort;
+    case 'c':
+      return c10::kChar;
+    case 'u':
+      return c10::kByte;
+    case '?':
+      return c10::kBool;
+    case 'H':
+      return c10::kComplexHalf;
+    case 'F':
+      return c10::kComplexFloat;
+    case 'D':
+      return c10::kComplexDouble;
+    case 't':
+      return c10::kUInt16;
+    case 'j':
+      return c10::kUInt32;
+    case 'm':
+      return c10::kUInt64;
+    default:
+      throw "unknown dtype letter";
   }
 }
 

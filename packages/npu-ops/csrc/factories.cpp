@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Making tensors, and resizing them.
-#include <ATen/EmptyTensor.h>
 #include <ATen/Context.h>
+#include <ATen/EmptyTensor.h>
 #include <ATen/native/Resize.h>
 #include <ATen/native/TensorFactories.h>
 #include <c10/core/DeviceGuard.h>
@@ -17,7 +17,8 @@ namespace {
 // The device of a factory's arguments. RuntimeError for options that an npu tensor cannot have.
 c10::Device device_of(std::optional<c10::Layout> layout, std::optional<c10::Device> device,
                       std::optional<bool> pin_memory) {
-  TORCH_CHECK(c10::layout_or_default(layout) == c10::kStrided, "npu tensors are strided; got layout ", *layout);
+  TORCH_CHECK(c10::layout_or_default(layout) == c10::kStrided, "npu tensors are strided; got layout ",
+              *layout);
   TORCH_CHECK(!c10::pinned_memory_or_default(pin_memory), "Only dense CPU tensors can be pinned");
   c10::Device d = c10::device_or_default(device);
   return d.has_index() ? d : c10::Device(kNpu, c10::impl::VirtualGuardImpl(kNpu).getDevice().index());
@@ -61,7 +62,8 @@ void grow(c10::TensorImpl* t, size_t bytes) {
   storage->set_nbytes(bytes);
 }
 
-const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size, std::optional<c10::MemoryFormat> format) {
+const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size,
+                          std::optional<c10::MemoryFormat> format) {
   c10::DeviceGuard guard(self.device());
   c10::TensorImpl* t = self.unsafeGetTensorImpl();
   if (self.sizes() != size) {
@@ -81,8 +83,10 @@ at::Tensor& set_storage(at::Tensor& self, c10::Storage source, int64_t offset, a
   at::native::checkSetStorage(self, source, offset, size, stride);
   c10::TensorImpl* t = self.unsafeGetTensorImpl();
   t->set_storage_offset(offset);
-  if (stride.data()) t->set_sizes_and_strides(size, stride);
-  else t->set_sizes_contiguous(size);
+  if (stride.data())
+    t->set_sizes_and_strides(size, stride);
+  else
+    t->set_sizes_contiguous(size);
   c10::DeviceGuard guard(self.device());
   if (self.numel()) grow(t, at::detail::computeStorageNbytes(size, self.strides(), self.itemsize(), offset));
   return self;

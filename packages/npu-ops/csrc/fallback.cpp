@@ -4,7 +4,6 @@
 #include <ATen/native/CPUFallback.h>
 #include <c10/util/Exception.h>
 
-
 #include "npu/core/launch.h"
 
 namespace npu::ops {
@@ -21,7 +20,8 @@ uint64_t bytes_on(const torch::jit::Stack& stack, size_t n) {
   uint64_t bytes = 0;
   auto see = [&](const at::Tensor& t) { bytes += t.defined() ? t.nbytes() : 0; };
   for (size_t i = stack.size() - n; i < stack.size(); ++i) {
-    if (stack[i].isTensor()) see(stack[i].toTensor());
+    if (stack[i].isTensor())
+      see(stack[i].toTensor());
     else if (stack[i].isTensorList())
       for (const at::Tensor& t : stack[i].toTensorList()) see(t);
   }

@@ -14,8 +14,8 @@ struct FallbackReason {
 // Generated; ends with an entry of null pointers.
 extern const FallbackReason kFallbacks[];
 
-// Copies the operands to the CPU, runs the operator there and copies its results back. Counted by npu-core, and
-// NotImplementedError under NPU_FALLBACK=error.
+// Copies the operands to the CPU, runs the operator there and copies its results back. Counted by npu-core,
+// and NotImplementedError under NPU_FALLBACK=error.
 void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
 
 }  // namespace npu::ops

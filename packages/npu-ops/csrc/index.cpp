@@ -51,8 +51,8 @@ at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at
   return into(out, masked_select_npu(self, mask));
 }
 
-// Indices as aclnn takes them: masks turned into positions, one tensor a dimension, an empty one where a whole
-// dimension is taken.
+// Indices as aclnn takes them: masks turned into positions, one tensor a dimension, an empty one where a
+// whole dimension is taken.
 struct Positions {
   std::vector<at::Tensor> tensors;
   Dims result;  // sizes of self[indices]
@@ -61,8 +61,8 @@ struct Positions {
     at::native::checkIndexTensorTypes(indices, /*allow_int=*/true);
     // An index on the CPU is moved, as torch does it for its other devices.
     tensors = at::native::expandTensors(self, indices, /*ensure_same_device=*/true);
-    TORCH_CHECK_INDEX(tensors.size() <= static_cast<size_t>(self.dim()), "too many indices for tensor of dimension ",
-                      self.dim(), " (got ", tensors.size(), ")");
+    TORCH_CHECK_INDEX(tensors.size() <= static_cast<size_t>(self.dim()),
+                      "too many indices for tensor of dimension ", self.dim(), " (got ", tensors.size(), ")");
     tensors = at::expand_outplace(tensors);
     at::Tensor whole = empty({0}, at::kLong);
     at::IntArrayRef shape;
@@ -102,7 +102,8 @@ at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
   check_dtype("index", self, dtypes("fhbdilscu?F"));
   Positions p("index", self, indices);
   at::Tensor out = empty(p.result, self.scalar_type());
-  TORCH_CHECK_INDEX(self.numel() != 0 || out.numel() == 0, "index is out of bounds for dimension with size 0");
+  TORCH_CHECK_INDEX(self.numel() != 0 || out.numel() == 0,
+                    "index is out of bounds for dimension with size 0");
   if (out.numel()) launch<aclnnIndex>(self, p.tensors, out);
   return out;
 }
@@ -111,13 +112,14 @@ at::Tensor& index_out(const at::Tensor& self, const Indices& indices, at::Tensor
   return into(out, index_npu(self, indices));
 }
 
-at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::Tensor& values, bool accumulate,
-                           bool unsafe) {
+at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::Tensor& values,
+                           bool accumulate, bool unsafe) {
   c10::DeviceGuard guard(self.device());
-  TORCH_CHECK_INDEX(indices.size() <= static_cast<size_t>(self.dim()), "too many indices for tensor of dimension ",
-                    self.dim(), " (got ", indices.size(), ")");
-  TORCH_CHECK(self.scalar_type() == values.scalar_type(), "Index put requires the source and destination dtypes match, ",
-              "got ", self.scalar_type(), " for the destination and ", values.scalar_type(), " for the source.");
+  TORCH_CHECK_INDEX(indices.size() <= static_cast<size_t>(self.dim()),
+                    "too many indices for tensor of dimension ", self.dim(), " (got ", indices.size(), ")");
+  TORCH_CHECK(self.scalar_type() == values.scalar_type(),
+              "Index put requires the source and destination dtypes match, ", "got ", self.scalar_type(),
+              " for the destination and ", values.scalar_type(), " for the source.");
   at::assert_no_internal_overlap(self);
   at::assert_no_overlap(self, values);
   check_dtype("index_put_", self, dtypes("fhdilscu?b"));
@@ -158,15 +160,18 @@ struct cat_op {
   }
 };
 
-at::Tensor cat_npu(const at::ITensorListRef& tensors, int64_t dim) { return run_functional<cat_op>(tensors, dim); }
+at::Tensor cat_npu(const at::ITensorListRef& tensors, int64_t dim) {
+  return run_functional<cat_op>(tensors, dim);
+}
 at::Tensor& cat_out(const at::ITensorListRef& tensors, int64_t dim, at::Tensor& out) {
   return std::get<0>(run_out<cat_op>(std::tie(out), tensors, dim));
 }
 
 bool equal_npu(const at::Tensor& self, const at::Tensor& other) {
   c10::DeviceGuard guard(common_device("equal", false, self, other));
-  TORCH_CHECK(self.scalar_type() == other.scalar_type(), "Expected all tensors to have the same dtype, but got ",
-              self.scalar_type(), " and ", other.scalar_type(), " (operator equal)");
+  TORCH_CHECK(self.scalar_type() == other.scalar_type(),
+              "Expected all tensors to have the same dtype, but got ", self.scalar_type(), " and ",
+              other.scalar_type(), " (operator equal)");
   if (self.sizes() != other.sizes()) return false;
   if (self.numel() == 0) return true;
   check_dtype("equal", self, dtypes("hficu?dlsb"));

@@ -31,8 +31,8 @@ struct nll_loss_forward_op {
     bool single = self.dim() == 1;
     at::Tensor out = k.out(0, kFloats);
     launch<aclnnNLLLoss>(single ? k.in(self, kFloats).unsqueeze(0) : k.in(self, kFloats),
-                         single ? target.reshape({1}) : k.in(target, kTargets), weights, reduction, ignore_index,
-                         single && reduction == 0 ? out.view({1}) : out, k.out(1, kFloats));
+                         single ? target.reshape({1}) : k.in(target, kTargets), weights, reduction,
+                         ignore_index, single && reduction == 0 ? out.view({1}) : out, k.out(1, kFloats));
   }
 };
 
@@ -42,8 +42,8 @@ struct nll_loss_backward_op {
   static constexpr size_t outputs = 1;
   static constexpr bool host_scalars = false;
   static void shape(OutputsOf<nll_loss_backward_op>& m, const at::Tensor& grad, const at::Tensor& self,
-                    const at::Tensor& target, const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
-                    const at::Tensor& total_weight) {
+                    const at::Tensor& target, const OptionalTensor& weight, int64_t reduction,
+                    int64_t ignore_index, const at::Tensor& total_weight) {
     m.meta(grad, self, target, meta_arg(weight), reduction, ignore_index, total_weight);
   }
   static void run(Call& k, const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
@@ -69,20 +69,22 @@ std::tuple<at::Tensor&, at::Tensor&> nll_loss_forward_out(const at::Tensor& self
                                                           const OptionalTensor& weight, int64_t reduction,
                                                           int64_t ignore_index, at::Tensor& output,
                                                           at::Tensor& total_weight) {
-  return run_out<nll_loss_forward_op>(std::tie(output, total_weight), self, target, weight, reduction, ignore_index);
+  return run_out<nll_loss_forward_op>(std::tie(output, total_weight), self, target, weight, reduction,
+                                      ignore_index);
 }
 
 at::Tensor nll_loss_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
                              const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
                              const at::Tensor& total_weight) {
-  return run_functional<nll_loss_backward_op>(grad, self, target, weight, reduction, ignore_index, total_weight);
+  return run_functional<nll_loss_backward_op>(grad, self, target, weight, reduction, ignore_index,
+                                              total_weight);
 }
 
 at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
                                   const OptionalTensor& weight, int64_t reduction, int64_t ignore_index,
                                   const at::Tensor& total_weight, at::Tensor& out) {
-  return std::get<0>(run_out<nll_loss_backward_op>(std::tie(out), grad, self, target, weight, reduction, ignore_index,
-                                                   total_weight));
+  return std::get<0>(run_out<nll_loss_backward_op>(std::tie(out), grad, self, target, weight, reduction,
+                                                   ignore_index, total_weight));
 }
 
 }  // namespace

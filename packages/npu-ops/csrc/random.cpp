@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Random numbers. The device draws them by Philox from a seed and an offset; the generator of the device holds both.
+// Random numbers. The device draws them by Philox from a seed and an offset; the generator of the device
+// holds both.
 #include <ATen/core/Generator.h>
 #include <ATen/native/Resize.h>
 #include <ATen/native/UnaryOps.h>
@@ -21,13 +22,14 @@ struct Philox {
   int64_t seed, offset;
 };
 
-// Takes `n` numbers from the generator, or from the device's default one. Offsets advance by multiples of 4, since
-// one Philox round makes four numbers.
+// Takes `n` numbers from the generator, or from the device's default one. Offsets advance by multiples of 4,
+// since one Philox round makes four numbers.
 Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n) {
-  at::Generator g = given && given->defined() ? *given
-                                              : at::detail::getPrivateUse1Hooks().getDefaultGenerator(device.index());
-  TORCH_CHECK(g.device().type() == kNpu, "Expected a 'npu' device type for generator but found '", g.device().type(),
-              "'");
+  at::Generator g = given && given->defined()
+                        ? *given
+                        : at::detail::getPrivateUse1Hooks().getDefaultGenerator(device.index());
+  TORCH_CHECK(g.device().type() == kNpu, "Expected a 'npu' device type for generator but found '",
+              g.device().type(), "'");
   std::lock_guard<std::mutex> lock(g.mutex());
   auto seed = static_cast<int64_t>(g.current_seed());
   auto offset = static_cast<int64_t>(g.get_offset());
@@ -36,7 +38,8 @@ Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64
 }
 
 at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at::Generator> generator) {
-  TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
+  TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from,
+              " > to=", to);
   TORCH_CHECK(self.is_floating_point(), "\"uniform_\" not implemented for '", self.scalar_type(), "'");
   c10::DeviceGuard guard(self.device());
   check_dtype("uniform_", self, dtypes("filbhscud"));
@@ -57,7 +60,8 @@ at::Tensor& normal_(at::Tensor& self, double mean, double std, std::optional<at:
   return self;
 }
 
-at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to, const std::optional<at::Generator>& generator) {
+at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to,
+                           const std::optional<at::Generator>& generator) {
   c10::DeviceGuard guard(self.device());
   check_dtype("random_", self, dtypes("bhfdilscu?FD"));
   if (self.numel() == 0) return self;
@@ -69,16 +73,26 @@ at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to, const std
 // The first integer above those that the dtype holds exactly.
 int64_t past_end(c10::ScalarType t) {
   switch (t) {
-    case at::kBool: return 2;
-    case at::kByte: return 256;
-    case at::kChar: return 128;
-    case at::kShort: return 32768;
-    case at::kInt: return int64_t{1} << 31;
-    case at::kHalf: return (1 << 11) + 1;
-    case at::kBFloat16: return (1 << 8) + 1;
-    case at::kFloat: return (1 << 24) + 1;
-    case at::kDouble: return (int64_t{1} << 53) + 1;
-    default: return std::numeric_limits<int64_t>::max();
+    case at::kBool:
+      return 2;
+    case at::kByte:
+      return 256;
+    case at::kChar:
+      return 128;
+    case at::kShort:
+      return 32768;
+    case at::kInt:
+      return int64_t{1} << 31;
+    case at::kHalf:
+      return (1 << 11) + 1;
+    case at::kBFloat16:
+      return (1 << 8) + 1;
+    case at::kFloat:
+      return (1 << 24) + 1;
+    case at::kDouble:
+      return (int64_t{1} << 53) + 1;
+    default:
+      return std::numeric_limits<int64_t>::max();
   }
 }
 
@@ -90,8 +104,8 @@ at::Tensor& random_from(at::Tensor& self, int64_t from, std::optional<int64_t> t
                         std::optional<at::Generator> generator) {
   int64_t end = to.value_or(past_end(self.scalar_type()));
   TORCH_CHECK(from < end, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", end);
-  TORCH_CHECK(self.is_floating_point() || end - 1 < past_end(self.scalar_type()), "to - 1 is out of bounds for ",
-              self.scalar_type());
+  TORCH_CHECK(self.is_floating_point() || end - 1 < past_end(self.scalar_type()),
+              "to - 1 is out of bounds for ", self.scalar_type());
   return random_between(self, from, end, generator);
 }
 
@@ -129,7 +143,8 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
   TORCH_CHECK(n >= 0, "n must be non-negative, got", n);
   c10::DeviceGuard guard(out.device());
   check_dtype("randperm", out, dtypes("lisucfhdb"));
-  TORCH_CHECK(n <= past_end(out.scalar_type()), "n is too large for result tensor type: '", out.scalar_type(), "'");
+  TORCH_CHECK(n <= past_end(out.scalar_type()), "n is too large for result tensor type: '", out.scalar_type(),
+              "'");
   at::native::resize_output(out, {n});
   if (n == 0) return out;
   auto [seed, offset] = draw(generator, out.device(), n);
@@ -140,7 +155,8 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
 // CANN keeps a dropout mask as bits, in whole blocks of 128.
 int64_t mask_bytes(int64_t n) { return (n + 127) / 128 * 16; }
 
-std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p, std::optional<bool> train) {
+std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p,
+                                                  std::optional<bool> train) {
   TORCH_CHECK(0 <= p && p <= 1, "dropout probability has to be between 0 and 1, but got ", p);
   c10::DeviceGuard guard(input.device());
   check_dtype("native_dropout", input, dtypes("fhb"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// argmax and argmin, which without a dimension look at the tensor laid out flat; var and std, whose correction CANN
-// takes as a whole number only.
+// argmax and argmin, which without a dimension look at the tensor laid out flat; var and std, whose
+// correction CANN takes as a whole number only.
 #include <ATen/ops/argmax_meta.h>
 #include <ATen/ops/argmin_meta.h>
 #include <torch/library.h>
@@ -69,8 +69,10 @@ struct var_op {
     at::Tensor x = k.in(self, dtypes("fhb"));
     const at::Tensor& out = k.out(0, dtypes("fhb"));
     if (whole(c)) {
-      if constexpr (root) return launch<aclnnStd>(x, all_dims(dim, self), c.toLong(), keepdim, out);
-      else return launch<aclnnVarCorrection>(x, all_dims(dim, self), c.toLong(), keepdim, out);
+      if constexpr (root)
+        return launch<aclnnStd>(x, all_dims(dim, self), c.toLong(), keepdim, out);
+      else
+        return launch<aclnnVarCorrection>(x, all_dims(dim, self), c.toLong(), keepdim, out);
     }
     launch<aclnnVarCorrection>(x, all_dims(dim, self), int64_t{0}, keepdim, out);
     launch<aclnnMuls>(out, c10::Scalar(corrected(self, dim, c)), out);
@@ -91,8 +93,8 @@ struct var_mean_op {
                   const std::optional<c10::Scalar>& correction, bool keepdim) {
     c10::Scalar c = correction.value_or(1);
     const at::Tensor& var = k.out(0, dtypes("fhb"));
-    launch<aclnnVarMean>(k.in(self, dtypes("fhb")), all_dims(dim, self), whole(c) ? c.toLong() : 0, keepdim, var,
-                         k.out(1, dtypes("fhb")));
+    launch<aclnnVarMean>(k.in(self, dtypes("fhb")), all_dims(dim, self), whole(c) ? c.toLong() : 0, keepdim,
+                         var, k.out(1, dtypes("fhb")));
     if (!whole(c)) launch<aclnnMuls>(var, c10::Scalar(corrected(self, dim, c)), var);
   }
 };
@@ -100,7 +102,8 @@ struct var_mean_op {
 using OptionalScalar = std::optional<c10::Scalar>;
 
 template <class Op>
-at::Tensor var(const at::Tensor& self, at::OptionalIntArrayRef dim, const OptionalScalar& correction, bool keepdim) {
+at::Tensor var(const at::Tensor& self, at::OptionalIntArrayRef dim, const OptionalScalar& correction,
+               bool keepdim) {
   return run_functional<Op>(self, dim, correction, keepdim);
 }
 

@@ -13,29 +13,35 @@ namespace npu::ops::shape {
 
 void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(condition.scalar_type() == at::kBool || condition.scalar_type() == at::kByte,
-              "where expected condition to be a boolean tensor, but got a tensor with dtype ", condition.scalar_type());
+              "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+              condition.scalar_type());
   auto dtype = at::native::result_type(a, b);
   auto sizes = at::infer_size_dimvector(at::infer_size_dimvector(condition.sizes(), a.sizes()), b.sizes());
   set_output_raw_strided(0, sizes, {}, condition.options().dtype(dtype));
 }
 
 void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) {
-  TORCH_CHECK(t.is_floating_point(), "std and var only support floating point dtypes on npu, got ", t.scalar_type());
+  TORCH_CHECK(t.is_floating_point(), "std and var only support floating point dtypes on npu, got ",
+              t.scalar_type());
   Dims reduced = all_dims(dims, t);
   Dims sizes;
   for (int64_t d = 0; d < t.dim(); ++d) {
     auto times = std::count(reduced.begin(), reduced.end(), d);
     TORCH_CHECK(times <= 1, "dim ", d, " appears multiple times in the list of dims");
-    if (times == 0) sizes.push_back(t.size(d));
-    else if (keepdim) sizes.push_back(1);
+    if (times == 0)
+      sizes.push_back(t.size(d));
+    else if (keepdim)
+      sizes.push_back(1);
   }
   for (int64_t i = 0; i < n; ++i) set_output_raw_strided(i, sizes, {}, t.options());
 }
 
 void dot::meta(const at::Tensor& a, const at::Tensor& b) {
-  TORCH_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ", b.dim(), "D tensors");
-  TORCH_CHECK(a.scalar_type() == b.scalar_type(), "dot : expected both vectors to have same dtype, but found ",
-              a.scalar_type(), " and ", b.scalar_type());
+  TORCH_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ", b.dim(),
+              "D tensors");
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(),
+              "dot : expected both vectors to have same dtype, but found ", a.scalar_type(), " and ",
+              b.scalar_type());
   TORCH_CHECK(a.numel() == b.numel(), "inconsistent tensor size, expected tensor [", a.numel(), "] and src [",
               b.numel(), "] to have the same number of elements, but got ", a.numel(), " and ", b.numel(),
               " elements respectively");
@@ -45,8 +51,8 @@ void dot::meta(const at::Tensor& a, const at::Tensor& b) {
 void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step) {
   double n;
   TORCH_CHECK(step.toDouble() != 0, "step must be nonzero");
-  TORCH_CHECK(std::isfinite(start.toDouble()) && std::isfinite(end.toDouble()), "unsupported range: ",
-              start.toDouble(), " -> ", end.toDouble());
+  TORCH_CHECK(std::isfinite(start.toDouble()) && std::isfinite(end.toDouble()),
+              "unsupported range: ", start.toDouble(), " -> ", end.toDouble());
   TORCH_CHECK((step.toDouble() > 0) ? end.toDouble() >= start.toDouble() : end.toDouble() <= start.toDouble(),
               "upper bound and lower bound inconsistent with step sign");
   if (maybe_get_output(0).scalar_type() == at::kLong) {
@@ -63,7 +69,8 @@ void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::S
 }
 
 void index_select::meta(const at::Tensor& t, int64_t dim, const at::Tensor& index) {
-  TORCH_CHECK_INDEX(index.dim() <= 1, "index_select(): Index is supposed to be a vector, but got dim: ", index.dim());
+  TORCH_CHECK_INDEX(index.dim() <= 1,
+                    "index_select(): Index is supposed to be a vector, but got dim: ", index.dim());
   TORCH_CHECK(index.scalar_type() == at::kLong || index.scalar_type() == at::kInt,
               "index_select(): Expected dtype int32 or int64 for index but got: ", index.scalar_type());
   Dims sizes(t.sizes().begin(), t.sizes().end());
@@ -83,10 +90,11 @@ void embedding::meta(const at::Tensor& weight, const at::Tensor& indices) {
 }
 
 void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction) {
-  TORCH_CHECK(target.dim() == 3, "only batches of spatial targets supported (3D tensors) but got targets of dimension: ",
-              target.dim());
-  TORCH_CHECK(t.dim() == 4, "only batches of spatial inputs supported (4D tensors), but got input of dimension: ",
-              t.dim());
+  TORCH_CHECK(
+      target.dim() == 3,
+      "only batches of spatial targets supported (3D tensors) but got targets of dimension: ", target.dim());
+  TORCH_CHECK(t.dim() == 4,
+              "only batches of spatial inputs supported (4D tensors), but got input of dimension: ", t.dim());
   TORCH_CHECK(t.size(0) == target.size(0) && t.size(2) == target.size(1) && t.size(3) == target.size(2),
               "size mismatch (got input: ", t.sizes(), " , target: ", target.sizes());
   set_output_raw_strided(0, reduction ? at::IntArrayRef{} : target.sizes(), {}, t.options());
@@ -94,8 +102,8 @@ void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t red
 }
 
 void spread::meta(const at::Tensor& mask, const at::Tensor& t) {
-  TORCH_CHECK(mask.scalar_type() == at::kBool, "masked_fill_ only supports boolean masks, but got mask with dtype ",
-              mask.scalar_type());
+  TORCH_CHECK(mask.scalar_type() == at::kBool,
+              "masked_fill_ only supports boolean masks, but got mask with dtype ", mask.scalar_type());
   TORCH_CHECK(at::is_expandable_to(mask.sizes(), t.sizes()), "The size of the mask ", mask.sizes(),
               " does not broadcast to the size of the tensor ", t.sizes());
 }

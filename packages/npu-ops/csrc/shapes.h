@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Shape rules for operators that PyTorch does not describe by a structured meta. A table entry names one in its
-// field `shape`; codegen/rules.py lists and documents them.
+// Shape rules for operators that PyTorch does not describe by a structured meta. A table entry names one in
+// its field `shape`; codegen/rules.py lists and documents them.
 #pragma once
 
 #include <ATen/TensorIterator.h>
@@ -17,7 +17,8 @@ struct like : at::impl::MetaBase {
 // One element of the operand's dtype.
 struct one : at::impl::MetaBase {
   void meta(const at::Tensor& t) {
-    TORCH_CHECK(t.numel() > 0, "Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+    TORCH_CHECK(t.numel() > 0,
+                "Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
                 "with the 'dim' argument.");
     set_output_raw_strided(0, {}, {}, t.options());
   }
@@ -48,12 +49,13 @@ struct compare : at::TensorIteratorBase {
 // A bool for each element of one operand.
 struct test : at::TensorIteratorBase {
   void meta(const at::Tensor& a) {
-    build(at::TensorIteratorConfig()
-              .set_check_mem_overlap(true)
-              .check_all_same_dtype(false)
-              .declare_static_dtype(maybe_get_output().defined() ? maybe_get_output().scalar_type() : at::kBool)
-              .add_output(maybe_get_output())
-              .add_const_input(a));
+    build(
+        at::TensorIteratorConfig()
+            .set_check_mem_overlap(true)
+            .check_all_same_dtype(false)
+            .declare_static_dtype(maybe_get_output().defined() ? maybe_get_output().scalar_type() : at::kBool)
+            .add_output(maybe_get_output())
+            .add_const_input(a));
   }
 };
 
@@ -119,8 +121,8 @@ struct rows : at::impl::MetaBase {
 
 struct single : at::impl::MetaBase {
   void meta(const at::Tensor& value) {
-    TORCH_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", value.dim(),
-                " dimensions.");
+    TORCH_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ",
+                value.dim(), " dimensions.");
   }
 };
 

@@ -12,10 +12,12 @@ void place(at::Tensor& t, Mode mode, at::IntArrayRef sizes, at::IntArrayRef stri
     case Mode::inplace:
       TORCH_CHECK(options.dtype() == t.dtype(), "Bad in-place call: input tensor dtype ", t.dtype(),
                   " and output tensor dtype ", options.dtype(), " should match");
-      TORCH_CHECK(sizes == t.sizes(), "Bad in-place call: input tensor size ", t.sizes(), " and output tensor size ",
-                  sizes, " should match");
+      TORCH_CHECK(sizes == t.sizes(), "Bad in-place call: input tensor size ", t.sizes(),
+                  " and output tensor size ", sizes, " should match");
       break;
-    case Mode::out: resize_out(t, sizes, strides, options); break;
+    case Mode::out:
+      resize_out(t, sizes, strides, options);
+      break;
   }
 }
 

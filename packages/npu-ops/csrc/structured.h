@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators from a shape rule. A rule is a class with `meta(...)` that calls set_output_* once an output: PyTorch's
-// own `at::meta::structured_X`, or one of shapes.h. This file turns a rule and an aclnn call into the three
-// overloads of an operator: functional, in-place and out.
+// Operators from a shape rule. A rule is a class with `meta(...)` that calls set_output_* once an output:
+// PyTorch's own `at::meta::structured_X`, or one of shapes.h. This file turns a rule and an aclnn call into
+// the three overloads of an operator: functional, in-place and out.
 //
 //   struct add_out_op {
 //     using Meta = at::meta::structured_add_Tensor;
@@ -50,8 +50,10 @@ class Outputs final : public Meta {
 
   // The dtype that the iterator computes in; Undefined where there is none.
   c10::ScalarType common() const {
-    if constexpr (kIterates) return this->maybe_common_dtype().value_or(c10::ScalarType::Undefined);
-    else return c10::ScalarType::Undefined;
+    if constexpr (kIterates)
+      return this->maybe_common_dtype().value_or(c10::ScalarType::Undefined);
+    else
+      return c10::ScalarType::Undefined;
   }
 
   std::array<at::Tensor, N> tensors;
@@ -61,7 +63,8 @@ class Outputs final : public Meta {
 };
 
 // Makes one output fit. Not a template, so that the code is there once.
-void place(at::Tensor& t, Mode mode, at::IntArrayRef sizes, at::IntArrayRef strides, const at::TensorOptions& options);
+void place(at::Tensor& t, Mode mode, at::IntArrayRef sizes, at::IntArrayRef strides,
+           const at::TensorOptions& options);
 
 // What PyTorch's metas take for an argument that a kernel gets as `x`.
 template <class T>
@@ -95,8 +98,10 @@ template <class Op, class... A>
 auto run_functional(const A&... a) {
   OutputsOf<Op> m(Mode::functional);
   execute<Op>(m, a...);
-  if constexpr (Op::outputs == 1) return std::move(m.tensors[0]);
-  else return std::apply([](auto&... t) { return std::make_tuple(std::move(t)...); }, m.tensors);
+  if constexpr (Op::outputs == 1)
+    return std::move(m.tensors[0]);
+  else
+    return std::apply([](auto&... t) { return std::make_tuple(std::move(t)...); }, m.tensors);
 }
 
 template <class Op, class... A>

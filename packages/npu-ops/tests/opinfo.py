@@ -89,14 +89,15 @@ def compare(got: Any, want: Any, what: str) -> None:
         )
 
 
-def grads(result: Any, inputs: Any) -> list[torch.Tensor | None]:
+def grads(result: Any, inputs: Any) -> list[torch.Tensor]:
     """The gradients of the sum of the differentiable results."""
     leaves = [t for t in tree_flatten(inputs)[0] if isinstance(t, torch.Tensor) and t.requires_grad]
     outs = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor) and t.requires_grad]
     if not leaves or not outs:
         return []
     ones = [torch.ones_like(o) for o in outs]
-    return [g for g in torch.autograd.grad(outs, leaves, ones, allow_unused=True) if g is not None]
+    found: tuple[torch.Tensor | None, ...] = torch.autograd.grad(outs, leaves, ones, allow_unused=True)
+    return [g for g in found if g is not None]
 
 
 def elsewhere(error: NotImplementedError, base: str, dtype: torch.dtype) -> bool:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from npu_ops.plugin import LIBRARY
 
 

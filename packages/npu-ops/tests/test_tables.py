@@ -20,7 +20,7 @@ DTYPES = [torch.float32, torch.float16, torch.int64, torch.bool]
 
 
 def base(entry: Entry) -> str:
-    name = entry.key.split(".")[0]
+    name = str(entry.key).split(".")[0]
     return name if name.startswith("__") else name.rstrip("_")
 
 
@@ -61,8 +61,9 @@ def test_out_and_inplace_forms_agree(key: str) -> None:
             try:
                 got = info.op(x, *args, **kwargs)
             except NotImplementedError as error:
-                assert elsewhere(error, base(ENTRIES[key]), dtype), error
-                continue
+                if elsewhere(error, base(ENTRIES[key]), dtype):
+                    continue
+                raise
             compare(got, want, info.name)
             if info.supports_out and isinstance(want, torch.Tensor):
                 out = torch.empty(0, dtype=want.dtype, device="npu")
