@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The hook of npu/core/location.h: the user's line that is calling us.
 //
-// A launch notes a code object and an offset. The code object is pinned on first sight (one reference for the life of
-// the process, so the address stays its own); afterwards a note costs a walk over a few frames and a look into a small
-// table of this thread. Frames inside torch and the npu wheels are skipped: the line to show is the user's.
+// A launch notes a code object and an offset. The code object is pinned on first sight (one reference for the
+// life of the process, so the address stays its own); afterwards a note costs a walk over a few frames and a
+// look into a small table of this thread. Frames inside torch and the npu wheels are skipped: the line to
+// show is the user's.
 #include "npu/core/location.h"
 
 #include <array>
@@ -95,7 +96,9 @@ std::string resolve(const Location& location) {
   return text;
 }
 
-void set_locations(bool enabled) { set_location_hook(enabled ? LocationHook{&capture, &resolve} : LocationHook{}); }
+void set_locations(bool enabled) {
+  set_location_hook(enabled ? LocationHook{&capture, &resolve} : LocationHook{});
+}
 
 // The folder of an imported package, with a slash.
 std::string folder_of(const char* package) {
@@ -109,8 +112,13 @@ std::string folder_of(const char* package) {
 void add_location(py::module_& m) {
   const std::string torch = folder_of("torch");
   const std::string site = torch.substr(0, torch.size() - sizeof("torch/") + 1);
-  internal_folders() = {torch, folder_of("npu_core"), site + "npu_ops/", site + "npu_amp/", site + "npu_dist/",
-                        site + "npu_profiler/", site + "torch_npu/"};
+  internal_folders() = {torch,
+                        folder_of("npu_core"),
+                        site + "npu_ops/",
+                        site + "npu_amp/",
+                        site + "npu_dist/",
+                        site + "npu_profiler/",
+                        site + "torch_npu/"};
   def_py(m, "set_locations", set_locations, py::arg("enabled"));
   set_locations(true);
 }

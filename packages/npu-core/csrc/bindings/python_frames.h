@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * This thread's Python frames, read without the GIL.
  *
- * Safe because the thread that owns the frames is the one that reads them, from inside a call into C++: nothing else
- * moves them. Nothing is counted or freed here. CPython has no public call for this (its own take the GIL and make
- * objects), so the fields of its frame are read, by its own headers; a version that this file does not know has no
- * frames. C and not C++, because those headers are C. */
+ * Safe because the thread that owns the frames is the one that reads them, from inside a call into C++:
+ * nothing else moves them. Nothing is counted or freed here. CPython has no public call for this (its own
+ * take the GIL and make objects), so the fields of its frame are read, by its own headers; a version that
+ * this file does not know has no frames. C and not C++, because those headers are C. */
 #pragma once
 
 #ifdef __cplusplus

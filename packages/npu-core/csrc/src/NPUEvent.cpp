@@ -36,8 +36,8 @@ namespace {
 
 constexpr size_t kPooled = 256;
 
-// Events for reuse: creating one costs more than recording it. A pooled event may still be pending on the device; to
-// record it anew is allowed, and waits that were launched before keep the old record.
+// Events for reuse: creating one costs more than recording it. A pooled event may still be pending on the
+// device; to record it anew is allowed, and waits that were launched before keep the old record.
 struct EventPool {
   std::mutex mutex;
   std::vector<aclrtEvent> free[2];  // without and with timing
@@ -94,7 +94,8 @@ struct WaitTask {
     // Of another device's queue this waits until the record was launched; of its own it was, in order.
     if (LaunchQueue* queue = LaunchQueue::started(task.state->device)) queue->flush(task.ticket);
     aclrtEvent event = task.state->native.load(std::memory_order_acquire);
-    if (event) NPU_CHECK(cann().aclrtStreamWaitEvent(context.stream, event));  // null: its record failed and said so
+    if (event)
+      NPU_CHECK(cann().aclrtStreamWaitEvent(context.stream, event));  // null: its record failed and said so
   }
 };
 
@@ -183,20 +184,32 @@ void NPUEvent::synchronize() const {
   aclrtEvent event = state_->native.load(std::memory_order_acquire);
   const int code = event ? cann().aclrtSynchronizeEvent(event) : 0;
   if (queue) queue->raise_error();
-  if (code != 0) raise_cann("aclrtSynchronizeEvent", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  if (code != 0)
+    raise_cann("aclrtSynchronizeEvent", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
 }
 
 double NPUEvent::elapsed_time(const NPUEvent& end) const {
-  TORCH_CHECK_VALUE(timing_ && end.timing_, "Both events must be created with argument 'enable_timing=True'.");
+  TORCH_CHECK_VALUE(timing_ && end.timing_,
+                    "Both events must be created with argument 'enable_timing=True'.");
   TORCH_CHECK_VALUE(state_ && end.state_ && state_->recorded.load() && end.state_->recorded.load(),
                     "Both events must be recorded before calculating elapsed time.");
-  TORCH_CHECK_VALUE(query() && end.query(),
-                    "Both events must be completed before calculating elapsed time: call synchronize() first.");
-  TORCH_CHECK_VALUE(state_->device == end.state_->device, "Events of different devices have no common clock: npu:",
+  TORCH_CHECK_VALUE(
+      query() && end.query(),
+      "Both events must be completed before calculating elapsed time: call synchronize() first.");
+  TORCH_CHECK_VALUE(state_->device == end.state_->device,
+                    "Events of different devices have no common clock: npu:",
                     static_cast<int>(state_->device), " and npu:", static_cast<int>(end.state_->device), ".");
   bind_device(state_->device);
   float ms = 0;
-  NPU_CHECK(cann().aclrtEventElapsedTime(&ms, state_->native.load(), end.state_->native.load()));
+  const aclrtEvent first = state_->native.load();
+  const aclrtEvent second = end.state_->native.load();
+  const int code = cann().aclrtEventElapsedTime(&ms, first, second);
+  if (code == ACL_ERROR_RT_EVENT_TIMESTAMP_REVERSAL) {  // negative time, which torch knows and CANN does not
+    NPU_CHECK(cann().aclrtEventElapsedTime(&ms, second, first));
+    return -ms;
+  }
+  if (code != 0)
+    raise_cann("aclrtEventElapsedTime", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
   return ms;
 }
 

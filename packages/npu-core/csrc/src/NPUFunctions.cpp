@@ -4,8 +4,8 @@
 #include <c10/util/Exception.h>
 #include <pthread.h>
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -71,17 +71,19 @@ DeviceIndex device_count_ensure_non_zero() {
   const DeviceIndex n = device_count();
   if (n > 0) return n;
   cann();  // raises why the runtime is unusable
-  TORCH_CHECK(false, "No NPU is available: CANN ", cann_version(),
-              " was loaded but counts no device. Check ASCEND_RT_VISIBLE_DEVICES and the driver; run `npu doctor`.");
+  TORCH_CHECK(
+      false, "No NPU is available: CANN ", cann_version(),
+      " was loaded but counts no device. Check ASCEND_RT_VISIBLE_DEVICES and the driver; run `npu doctor`.");
 }
 
 void check_device(DeviceIndex device) {
   const DeviceIndex n = device_count_ensure_non_zero();
   if (C10_LIKELY(device >= 0 && device < n)) return;
-  throw c10::AcceleratorError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, ACL_ERROR_RT_INVALID_DEVICEID,
-                              "NPU error: invalid device ordinal " + std::to_string(device) + ": there " +
-                                  (n == 1 ? "is 1 device, npu:0"
-                                          : "are " + std::to_string(n) + " devices, npu:0 to npu:" + std::to_string(n - 1)));
+  throw c10::AcceleratorError(
+      {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, ACL_ERROR_RT_INVALID_DEVICEID,
+      "NPU error: invalid device ordinal " + std::to_string(device) + ": there " +
+          (n == 1 ? "is 1 device, npu:0"
+                  : "are " + std::to_string(n) + " devices, npu:0 to npu:" + std::to_string(n - 1)));
 }
 
 DeviceIndex current_device() noexcept { return t_current; }
@@ -112,7 +114,8 @@ void init() {
   TORCH_CHECK(!in_bad_fork(), kBadFork);
   std::lock_guard lock(init_mutex());
   if (g_initialized.load(std::memory_order_acquire)) return;
-  TORCH_CHECK(!closing(), "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  TORCH_CHECK(!closing(),
+              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
   check_env();
   const DeviceIndex n = device_count_ensure_non_zero();
   const int code = cann().aclInit(nullptr);
@@ -141,7 +144,8 @@ void synchronize(DeviceIndex device) {
   if (queue) queue->flush();
   const int code = cann().aclrtSynchronizeDevice();
   if (queue) queue->raise_error();
-  if (code != 0) raise_cann("aclrtSynchronizeDevice", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  if (code != 0)
+    raise_cann("aclrtSynchronizeDevice", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
 }
 
 const char* soc_name() noexcept {
@@ -163,14 +167,15 @@ const char* soc_name() noexcept {
 
 namespace {
 
-// First generation and inference chips compute no bfloat16. CANN tells; older releases only by the SoC's name, where
-// "Ascend910B" without a digit is of the first generation.
+// First generation and inference chips compute no bfloat16. CANN tells; older releases only by the SoC's
+// name, where "Ascend910B" without a digit is of the first generation.
 bool supports_bf16() noexcept {
   try {
     if (!cann_usable()) return false;
     const Cann& c = cann();
     int32_t value = 0;
-    if (c.has_aclGetCannAttribute && c.aclGetCannAttribute(ACL_CANN_ATTR_BF16, &value) == 0) return value != 0;
+    if (c.has_aclGetCannAttribute && c.aclGetCannAttribute(ACL_CANN_ATTR_BF16, &value) == 0)
+      return value != 0;
     const std::string_view soc = soc_name();
     if (soc.starts_with("Ascend910B")) return soc.size() > 10 && soc[10] >= '0' && soc[10] <= '9';
     return soc.starts_with("Ascend910_93") || soc.starts_with("Ascend950") || soc.starts_with("Ascend310B");
@@ -197,12 +202,16 @@ bool supports_dtype(int dtype) noexcept {
     case ACL_BOOL:
     case ACL_COMPLEX64:
     case ACL_COMPLEX128:
-    case ACL_COMPLEX32: return true;
-    case ACL_BF16: return supports_bf16();
+    case ACL_COMPLEX32:
+      return true;
+    case ACL_BF16:
+      return supports_bf16();
     case ACL_FLOAT8_E5M2:
     case ACL_FLOAT8_E4M3FN:
-    case ACL_HIFLOAT8: return std::string_view(soc_name()).starts_with("Ascend950");
-    default: return false;
+    case ACL_HIFLOAT8:
+      return std::string_view(soc_name()).starts_with("Ascend950");
+    default:
+      return false;
   }
 }
 
@@ -236,8 +245,10 @@ std::string shutdown() noexcept {
       if (queue && unseen.empty()) unseen = queue->take_error().message;
       const Cann& c = cann();
       if (t_bound != d && c.aclrtSetDevice(d) == 0) t_bound = d;
-      if (c.has_aclrtSynchronizeDeviceWithTimeout) c.aclrtSynchronizeDeviceWithTimeout(left());
-      else c.aclrtSynchronizeDevice();
+      if (c.has_aclrtSynchronizeDeviceWithTimeout)
+        c.aclrtSynchronizeDeviceWithTimeout(left());
+      else
+        c.aclrtSynchronizeDevice();
     }
   } catch (...) {
     // The process ends anyway; what could be told was told at the calls before.

@@ -17,8 +17,8 @@ using detail::StreamState;
 
 namespace {
 
-// Ids: 0 the default stream, 1..32 the pool of normal priority, 33..64 that of high priority; above, the address of a
-// foreign aclrtStream.
+// Ids: 0 the default stream, 1..32 the pool of normal priority, 33..64 that of high priority; above, the
+// address of a foreign aclrtStream.
 constexpr c10::StreamId kFirstForeign = 4096;
 
 struct DeviceStreams {
@@ -75,7 +75,8 @@ aclrtStream StreamState::handle() {
   std::lock_guard lock(streams_of(device).mutex);
   if (aclrtStream s = native.load(std::memory_order_acquire)) return s;
   aclrtStream s = nullptr;
-  NPU_CHECK(cann().aclrtCreateStreamWithConfig(&s, native_priority(priority), ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC));
+  NPU_CHECK(cann().aclrtCreateStreamWithConfig(&s, native_priority(priority),
+                                               ACL_STREAM_FAST_LAUNCH | ACL_STREAM_FAST_SYNC));
   native.store(s, std::memory_order_release);
   return s;
 }
@@ -86,8 +87,9 @@ StreamState& stream_state(const c10::Stream& stream) {
   if (C10_LIKELY(id >= 0 && id < static_cast<c10::StreamId>(streams.own.size()))) return streams.own[id];
   std::lock_guard lock(streams.mutex);
   auto it = streams.foreign.find(id);
-  TORCH_CHECK_VALUE(it != streams.foreign.end(), "npu:", static_cast<int>(stream.device_index()), " has no stream with id ",
-                    id, ": take streams from torch.npu.Stream() or torch.npu.ExternalStream()");
+  TORCH_CHECK_VALUE(it != streams.foreign.end(), "npu:", static_cast<int>(stream.device_index()),
+                    " has no stream with id ", id,
+                    ": take streams from torch.npu.Stream() or torch.npu.ExternalStream()");
   return *it->second;
 }
 
@@ -108,8 +110,8 @@ void for_each_stream(DeviceIndex device, void (*visit)(StreamState&, void*), voi
 }  // namespace detail
 
 NPUStream::NPUStream(c10::Stream stream) : stream_(stream) {
-  TORCH_CHECK(stream_.device_type() == c10::kPrivateUse1, "an NPU stream was expected, but this one belongs to ",
-              stream_.device());
+  TORCH_CHECK(stream_.device_type() == c10::kPrivateUse1,
+              "an NPU stream was expected, but this one belongs to ", stream_.device());
 }
 
 int NPUStream::priority() const { return detail::stream_state(stream_).priority; }
@@ -139,11 +141,14 @@ aclrtStream NPUStream::handle() const { return detail::stream_state(stream_).han
 
 NPUStream getStreamFromPool(bool high_priority, DeviceIndex device) {
   device = device_or_current(device);
-  const uint32_t n = streams_of(device).next[high_priority].fetch_add(1, std::memory_order_relaxed) % kStreamsPerPool;
+  const uint32_t n =
+      streams_of(device).next[high_priority].fetch_add(1, std::memory_order_relaxed) % kStreamsPerPool;
   return make(device, 1 + (high_priority ? kStreamsPerPool : 0) + n);
 }
 
-NPUStream getStreamFromPool(int priority, DeviceIndex device) { return getStreamFromPool(priority < 0, device); }
+NPUStream getStreamFromPool(int priority, DeviceIndex device) {
+  return getStreamFromPool(priority < 0, device);
+}
 
 NPUStream getStreamFromExternal(aclrtStream stream, DeviceIndex device) {
   device = device_or_current(device);

@@ -16,7 +16,8 @@ constexpr uint64_t kMaxDims = 25;  // of abi.h
 [[noreturn]] void raise_call(const Operator& op, const char* phase, int code) {
   std::string message = error_message((std::string(op.descriptor->name) + phase).c_str(), code);
   const c10::SourceLocation at{__func__, __FILE__, static_cast<uint32_t>(__LINE__)};
-  if (code == ACLNN_ERR_PARAM_INVALID || code == ACLNN_ERR_PARAM_NULLPTR) throw c10::Error(at, std::move(message));
+  if (code == ACLNN_ERR_PARAM_INVALID || code == ACLNN_ERR_PARAM_NULLPTR)
+    throw c10::Error(at, std::move(message));
   if (is_out_of_memory(code)) throw c10::OutOfMemoryError(at, std::move(message));
   throw c10::AcceleratorError(at, code, std::move(message));
 }
@@ -31,7 +32,8 @@ void execute(const Operator& op, const TaskContext& context, aclOpExecutor* exec
 struct ExecutorGuard {
   aclOpExecutor* executor;
   ~ExecutorGuard() {
-    if (executor && cann_usable() && cann().has_aclDestroyAclOpExecutor) cann().aclDestroyAclOpExecutor(executor);
+    if (executor && cann_usable() && cann().has_aclDestroyAclOpExecutor)
+      cann().aclDestroyAclOpExecutor(executor);
   }
   aclOpExecutor* release() { return std::exchange(executor, nullptr); }
 };

@@ -31,30 +31,43 @@ std::string scalar(int dtype, const void* value) {
     return zero;
   };
   switch (dtype) {
-    case ACL_BOOL: return as(char{}) ? "True" : "False";
-    case ACL_INT64: return std::to_string(as(int64_t{}));
-    case ACL_INT32: return std::to_string(as(int32_t{}));
-    case ACL_DOUBLE: return number(as(double{}));
-    case ACL_FLOAT: return number(as(float{}));
-    default: return std::string(dtype_info(dtype).name) + " scalar";
+    case ACL_BOOL:
+      return as(char{}) ? "True" : "False";
+    case ACL_INT64:
+      return std::to_string(as(int64_t{}));
+    case ACL_INT32:
+      return std::to_string(as(int32_t{}));
+    case ACL_DOUBLE:
+      return number(as(double{}));
+    case ACL_FLOAT:
+      return number(as(float{}));
+    default:
+      return std::string(dtype_info(dtype).name) + " scalar";
   }
 }
 
 std::string show(const ArgView& a) {
   const auto* ints = reinterpret_cast<const int64_t*>(a.data);
   switch (a.kind) {
-    case NPU_ARG_NONE: return "None";
+    case NPU_ARG_NONE:
+      return "None";
     case NPU_ARG_TENSOR: {
       const TensorView t = a.tensor();
       return dtype_info(t.dtype).name + list(t.sizes, t.ndim, [](int64_t v) { return std::to_string(v); });
     }
-    case NPU_ARG_SCALAR: return scalar(a.dtype, a.data);
-    case NPU_ARG_INTS: return list(ints, a.count, [](int64_t v) { return std::to_string(v); });
+    case NPU_ARG_SCALAR:
+      return scalar(a.dtype, a.data);
+    case NPU_ARG_INTS:
+      return list(ints, a.count, [](int64_t v) { return std::to_string(v); });
     case NPU_ARG_BOOLS:
-      return list(reinterpret_cast<const bool*>(a.data), a.count, [](bool v) { return std::string(v ? "True" : "False"); });
-    case NPU_ARG_FLOATS: return list(reinterpret_cast<const float*>(a.data), a.count, [](float v) { return number(v); });
-    case NPU_ARG_STRING: return "'" + std::string(reinterpret_cast<const char*>(a.data), a.count) + "'";
-    case NPU_ARG_WORD: return std::to_string(ints[0]);
+      return list(reinterpret_cast<const bool*>(a.data), a.count,
+                  [](bool v) { return std::string(v ? "True" : "False"); });
+    case NPU_ARG_FLOATS:
+      return list(reinterpret_cast<const float*>(a.data), a.count, [](float v) { return number(v); });
+    case NPU_ARG_STRING:
+      return "'" + std::string(reinterpret_cast<const char*>(a.data), a.count) + "'";
+    case NPU_ARG_WORD:
+      return std::to_string(ints[0]);
     case NPU_ARG_TENSORS:
     case NPU_ARG_SCALARS: {
       std::string text = "[";

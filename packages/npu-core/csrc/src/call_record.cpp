@@ -17,16 +17,21 @@ namespace {
 constexpr size_t words_for(size_t bytes) { return (bytes + 7) / 8; }
 
 uint64_t head(npu_arg_kind kind, int32_t dtype, uint32_t count, uint8_t format = 0) {
-  return uint64_t{kind} | uint64_t{static_cast<uint16_t>(dtype)} << 8 | uint64_t{format} << 24 | uint64_t{count} << 32;
+  return uint64_t{kind} | uint64_t{static_cast<uint16_t>(dtype)} << 8 | uint64_t{format} << 24 |
+         uint64_t{count} << 32;
 }
 
 // CANN wants to know a layout; torch's tensors are plain, so the rank says it.
 uint8_t format_of(size_t ndim) {
   switch (ndim) {
-    case 3: return ACL_FORMAT_NCL;
-    case 4: return ACL_FORMAT_NCHW;
-    case 5: return ACL_FORMAT_NCDHW;
-    default: return ACL_FORMAT_ND;
+    case 3:
+      return ACL_FORMAT_NCL;
+    case 4:
+      return ACL_FORMAT_NCHW;
+    case 5:
+      return ACL_FORMAT_NCDHW;
+    default:
+      return ACL_FORMAT_ND;
   }
 }
 
@@ -38,8 +43,9 @@ struct Writer {
   uint32_t address_count = 0;
 
   [[noreturn]] void wrong_device(const c10::TensorImpl& t, uint32_t index) const {
-    TORCH_CHECK(false, "Expected all tensors to be on the same device, but argument ", index, " of ", op.descriptor->name,
-                " is on ", t.device(), " and the current device is npu:", static_cast<int>(device),
+    TORCH_CHECK(false, "Expected all tensors to be on the same device, but argument ", index, " of ",
+                op.descriptor->name, " is on ", t.device(),
+                " and the current device is npu:", static_cast<int>(device),
                 ". Move it with .to('npu:", static_cast<int>(device), "').");
   }
 
@@ -82,13 +88,17 @@ struct Writer {
     const auto kind = static_cast<npu_arg_kind>(a.kind);
     const auto count = static_cast<uint32_t>(a.count);
     switch (kind) {
-      case NPU_ARG_TENSOR: return tensor(*static_cast<const c10::TensorImpl*>(a.object), index, direction);
-      case NPU_ARG_SCALAR: return scalar(a);
+      case NPU_ARG_TENSOR:
+        return tensor(*static_cast<const c10::TensorImpl*>(a.object), index, direction);
+      case NPU_ARG_SCALAR:
+        return scalar(a);
       case NPU_ARG_WORD:
         *out++ = head(kind, a.dtype, 1);
         *out++ = a.word;
         return;
-      case NPU_ARG_NONE: *out++ = head(kind, a.dtype, 0); return;
+      case NPU_ARG_NONE:
+        *out++ = head(kind, a.dtype, 0);
+        return;
       case NPU_ARG_TENSORS:
         *out++ = head(kind, 0, count);
         for (uint32_t i = 0; i < count; ++i)
@@ -98,10 +108,18 @@ struct Writer {
         *out++ = head(kind, 0, count);
         for (uint32_t i = 0; i < count; ++i) scalar(static_cast<const npu_arg*>(a.object)[i]);
         return;
-      case NPU_ARG_INTS: *out++ = head(kind, 0, count); return bytes(a.object, a.count * 8);
-      case NPU_ARG_BOOLS: *out++ = head(kind, 0, count); return bytes(a.object, a.count);
-      case NPU_ARG_FLOATS: *out++ = head(kind, 0, count); return bytes(a.object, a.count * 4);
-      case NPU_ARG_STRING: *out++ = head(kind, 0, count); return bytes(a.object, a.count + 1);
+      case NPU_ARG_INTS:
+        *out++ = head(kind, 0, count);
+        return bytes(a.object, a.count * 8);
+      case NPU_ARG_BOOLS:
+        *out++ = head(kind, 0, count);
+        return bytes(a.object, a.count);
+      case NPU_ARG_FLOATS:
+        *out++ = head(kind, 0, count);
+        return bytes(a.object, a.count * 4);
+      case NPU_ARG_STRING:
+        *out++ = head(kind, 0, count);
+        return bytes(a.object, a.count + 1);
     }
     TORCH_CHECK(false, op.descriptor->name, ": argument ", index, " has unknown kind ", a.kind);
   }
@@ -122,13 +140,20 @@ Bound bound(const npu_arg* args, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     const npu_arg& a = args[i];
     switch (a.kind) {
-      case NPU_ARG_TENSOR: b.tensor(*static_cast<const c10::TensorImpl*>(a.object)); break;
+      case NPU_ARG_TENSOR:
+        b.tensor(*static_cast<const c10::TensorImpl*>(a.object));
+        break;
       case NPU_ARG_TENSORS:
         ++b.words;
-        for (uint64_t k = 0; k < a.count; ++k) b.tensor(*static_cast<const c10::TensorImpl* const*>(a.object)[k]);
+        for (uint64_t k = 0; k < a.count; ++k)
+          b.tensor(*static_cast<const c10::TensorImpl* const*>(a.object)[k]);
         break;
-      case NPU_ARG_SCALARS: b.words += 1 + 3 * a.count; break;
-      default: b.words += 4 + a.count; break;
+      case NPU_ARG_SCALARS:
+        b.words += 1 + 3 * a.count;
+        break;
+      default:
+        b.words += 4 + a.count;
+        break;
     }
   }
   return b;
@@ -155,32 +180,46 @@ constexpr size_t kHeaderWords = sizeof(CallHeader) / 8;
 
 TensorView ArgView::tensor() const {
   const auto* d = reinterpret_cast<const int64_t*>(data);
-  return {static_cast<aclDataType>(dtype), static_cast<aclFormat>(format), count, d[0], d[1], d + 2, d + 2 + count};
+  return {static_cast<aclDataType>(dtype),
+          static_cast<aclFormat>(format),
+          count,
+          d[0],
+          d[1],
+          d + 2,
+          d + 2 + count};
 }
 
 const uint64_t* ArgView::next() const {
   switch (kind) {
-    case NPU_ARG_TENSOR: return data + 2 + 2 * size_t{count};
-    case NPU_ARG_SCALAR: return data + 2;
-    case NPU_ARG_WORD: return data + 1;
-    case NPU_ARG_INTS: return data + count;
-    case NPU_ARG_BOOLS: return data + words_for(count);
-    case NPU_ARG_FLOATS: return data + words_for(size_t{count} * 4);
-    case NPU_ARG_STRING: return data + words_for(size_t{count} + 1);
+    case NPU_ARG_TENSOR:
+      return data + 2 + 2 * size_t{count};
+    case NPU_ARG_SCALAR:
+      return data + 2;
+    case NPU_ARG_WORD:
+      return data + 1;
+    case NPU_ARG_INTS:
+      return data + count;
+    case NPU_ARG_BOOLS:
+      return data + words_for(count);
+    case NPU_ARG_FLOATS:
+      return data + words_for(size_t{count} * 4);
+    case NPU_ARG_STRING:
+      return data + words_for(size_t{count} + 1);
     case NPU_ARG_TENSORS:
     case NPU_ARG_SCALARS: {
       const uint64_t* p = data;
       for (uint32_t i = 0; i < count; ++i) p = read_arg(p).next();
       return p;
     }
-    case NPU_ARG_NONE: break;
+    case NPU_ARG_NONE:
+      break;
   }
   return data;
 }
 
 ArgView read_arg(const uint64_t* h) {
-  return {static_cast<npu_arg_kind>(*h & 0xff), static_cast<int16_t>(*h >> 8 & 0xffff), static_cast<uint8_t>(*h >> 24 & 0xff),
-          static_cast<uint32_t>(*h >> 32), h + 1};
+  return {static_cast<npu_arg_kind>(*h & 0xff), static_cast<int16_t>(*h >> 8 & 0xffff),
+          static_cast<uint8_t>(*h >> 24 & 0xff), static_cast<uint32_t>(*h >> 32), h + 1};
 }
 
 CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device) {

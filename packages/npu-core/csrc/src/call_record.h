@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One operator call as flat words: what the caller writes into the launch queue and the launch thread reads.
 //
-// Layout: CallHeader, then `key_words` words that say everything about the call but addresses (so that they are the key
-// of the executor cache as they stand), then `address_count` addresses, one a tensor in order of the arguments.
-// An argument in the key: a word {kind, dtype, format, count} and its data, whole words each:
+// Layout: CallHeader, then `key_words` words that say everything about the call but addresses (so that they
+// are the key of the executor cache as they stand), then `address_count` addresses, one a tensor in order of
+// the arguments. An argument in the key: a word {kind, dtype, format, count} and its data, whole words each:
 //   tensor   offset, elements of the storage, sizes, strides (count: dimensions)
 //   tensors  one tensor argument each               scalar   16 bytes of value
 //   scalars  one scalar argument each               ints, bools, floats, string   the elements, zero-padded
@@ -27,8 +27,8 @@ struct CallHeader {
   uint32_t arg_count;
   uint32_t key_words;
   uint32_t address_count;
-  uint32_t shaped;         // the argument whose shape is asked for
-  ShapedResult* result;    // null for a plain launch
+  uint32_t shaped;       // the argument whose shape is asked for
+  ShapedResult* result;  // null for a plain launch
 };
 static_assert(sizeof(CallHeader) % 8 == 0, "words follow");
 
@@ -48,8 +48,8 @@ struct ArgView {
   uint32_t count;
   const uint64_t* data;  // behind the head word
 
-  TensorView tensor() const;       // of a tensor argument
-  const uint64_t* next() const;    // the head word after this argument
+  TensorView tensor() const;     // of a tensor argument
+  const uint64_t* next() const;  // the head word after this argument
 };
 ArgView read_arg(const uint64_t* head);
 
@@ -65,7 +65,8 @@ struct CallRecord {
   CallHeader* header;
   size_t bytes;
 };
-// Writes the call into this thread's buffer. RuntimeError if a tensor is not on `device`, naming operator and argument.
+// Writes the call into this thread's buffer. RuntimeError if a tensor is not on `device`, naming operator and
+// argument.
 CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device);
 
 // "aclnnAdd(float32[2, 3], float32[3], 1, float32[2, 3])".

@@ -47,7 +47,8 @@ std::string path_of(const Loader& l, const char* library) {
 // An optional symbol that is absent: a function of the same type that raises.
 [[noreturn]] void raise_absent(const char* name) {
   const std::string version = cann_version();
-  TORCH_CHECK_NOT_IMPLEMENTED(false, name, " is not in this CANN (version ", version.empty() ? "unknown" : version,
+  TORCH_CHECK_NOT_IMPLEMENTED(false, name, " is not in this CANN (version ",
+                              version.empty() ? "unknown" : version,
                               "): this needs a newer one. `npu info` shows which runtime is in use.");
 }
 
@@ -57,8 +58,8 @@ template <class Tag, class R, class... A>
 struct Absent<Tag, R (*)(A...)> {
   static R call(A...) { raise_absent(Tag::name); }
 };
-#define NPU_X(library, symbol) \
-  struct Tag_##symbol {        \
+#define NPU_X(library, symbol)                   \
+  struct Tag_##symbol {                          \
     static constexpr const char* name = #symbol; \
   };
 NPU_CANN_OPTIONAL(NPU_X)
@@ -94,7 +95,8 @@ struct Resolver {
   void run() {
 #define NPU_LIB_acl "libascendcl.so"
 #define NPU_LIB_nnop "libnnopbase.so"
-#define NPU_X(library, name) required(l.table.name, l.table.has_##name, find_##library(#name), #name, NPU_LIB_##library);
+#define NPU_X(library, name) \
+  required(l.table.name, l.table.has_##name, find_##library(#name), #name, NPU_LIB_##library);
     NPU_CANN_REQUIRED(NPU_X)
 #undef NPU_X
 #define NPU_X(library, name) optional<Tag_##name>(l.table.name, l.table.has_##name, find_##library(#name));
@@ -128,7 +130,8 @@ std::string load(Loader& l) {
   void* acl = open_library(path_of(l, "libascendcl.so"), &error);
   if (!acl)
     return "CANN's libascendcl.so could not be loaded: " + error +
-           ". Its folder comes from the chosen runtime provider (NPU_RUNTIME), or from LD_LIBRARY_PATH. " + kDoctor;
+           ". Its folder comes from the chosen runtime provider (NPU_RUNTIME), or from LD_LIBRARY_PATH. " +
+           kDoctor;
   l.libraries["libascendcl.so"] = acl;
   l.operators.open(*l.folder);
   std::string nnop_error;
@@ -140,12 +143,14 @@ std::string load(Loader& l) {
   l.version = read_version(l.table);
   if (!resolver.missing.empty())
     return "CANN" + (l.version.empty() ? "" : " " + l.version) + " in " +
-           (l.folder->empty() ? "the library search path" : *l.folder) + " has no symbol " + resolver.missing +
-           ", which npu-core needs" + (nnop ? "" : " (" + nnop_error + ")") + ". Install a CANN 8.0 or newer. " + kDoctor;
+           (l.folder->empty() ? "the library search path" : *l.folder) + " has no symbol " +
+           resolver.missing + ", which npu-core needs" + (nnop ? "" : " (" + nnop_error + ")") +
+           ". Install a CANN 8.0 or newer. " + kDoctor;
   if (!l.operators.has_standard())
     return "CANN's operator library libopapi.so could not be loaded from " +
            (l.folder->empty() ? "the library search path" : *l.folder) +
-           (l.operators.errors().empty() ? ": it does not exist" : ": " + l.operators.errors()) + ". " + kDoctor;
+           (l.operators.errors().empty() ? ": it does not exist" : ": " + l.operators.errors()) + ". " +
+           kDoctor;
   return "";
 }
 
@@ -171,14 +176,18 @@ bool ensure_loaded() {
 void set_runtime(std::optional<std::string> library_dir, std::string reason, bool simulated) {
   Loader& l = loader();
   std::lock_guard lock(l.mutex);
-  TORCH_CHECK(!l.tried, "the runtime cannot be changed after CANN was loaded: set NPU_RUNTIME before the first use of npu");
+  TORCH_CHECK(
+      !l.tried,
+      "the runtime cannot be changed after CANN was loaded: set NPU_RUNTIME before the first use of npu");
   l.folder = std::move(library_dir);
   l.reason = std::move(reason);
   l.simulated = simulated;
   g_chosen.store(true, std::memory_order_release);
 }
 
-void set_runtime_selector(void (*selector)()) noexcept { g_selector.store(selector, std::memory_order_release); }
+void set_runtime_selector(void (*selector)()) noexcept {
+  g_selector.store(selector, std::memory_order_release);
+}
 
 bool is_simulated() noexcept { return loader().simulated; }
 
@@ -186,7 +195,8 @@ const Cann& cann() {
   if (const Cann* c = g_usable.load(std::memory_order_acquire); C10_LIKELY(c != nullptr)) return *c;
   if (ensure_loaded()) return *g_usable.load(std::memory_order_acquire);
   TORCH_CHECK(!in_bad_fork(), kBadFork);
-  TORCH_CHECK(!detail::cann_closed(), "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  TORCH_CHECK(!detail::cann_closed(),
+              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
   TORCH_CHECK(false, "no usable NPU runtime. ", cann_reason().value_or(""));
 }
 

@@ -21,7 +21,8 @@ bool is_pinned(const void* ptr) {
   if (auto ask = g_is_pinned.load(std::memory_order_acquire)) return ask(ptr);
   if (!cann().has_aclrtPointerGetAttributes) return false;
   aclrtPtrAttributes attributes{};
-  return cann().aclrtPointerGetAttributes(ptr, &attributes) == 0 && attributes.location.type == ACL_MEM_LOCATION_TYPE_HOST;
+  return cann().aclrtPointerGetAttributes(ptr, &attributes) == 0 &&
+         attributes.location.type == ACL_MEM_LOCATION_TYPE_HOST;
 }
 
 struct CopyTask {
@@ -32,11 +33,14 @@ struct CopyTask {
   DeviceIndex dst_device, src_device;
   bool peer;  // enable access first
 
-  static std::string place(DeviceIndex device) { return device < 0 ? "the host" : "npu:" + std::to_string(device); }
+  static std::string place(DeviceIndex device) {
+    return device < 0 ? "the host" : "npu:" + std::to_string(device);
+  }
 
   static std::string describe(const void* payload) {
     const auto& t = *static_cast<const CopyTask*>(payload);
-    return "copy of " + std::to_string(t.nbytes) + " bytes from " + place(t.src_device) + " to " + place(t.dst_device);
+    return "copy of " + std::to_string(t.nbytes) + " bytes from " + place(t.src_device) + " to " +
+           place(t.dst_device);
   }
 
   static void run(const void* payload, const TaskContext& context) {
@@ -45,7 +49,8 @@ struct CopyTask {
     NPU_CHECK(cann().aclrtMemcpyAsync(t.dst, t.nbytes, t.src, t.nbytes, t.kind, context.stream));
   }
 
-  // Once a pair, on the source's launch thread. A refusal is left to the copy itself, which then names the reason.
+  // Once a pair, on the source's launch thread. A refusal is left to the copy itself, which then names the
+  // reason.
   static void enable_peer(DeviceIndex from, DeviceIndex to) {
     static std::atomic<bool> enabled[kMaxDevices][kMaxDevices];
     if (!enabled[from][to].exchange(true)) cann().aclrtDeviceEnablePeerAccess(to, 0);
@@ -58,7 +63,8 @@ void enqueue(const CopyTask& task, const NPUStream& stream) {
   LaunchQueue::of(stream.device_index()).enqueue(kCopy, stream, &task, sizeof task);
 }
 
-// The copy runs on the source's stream, after what the destination's stream has to do and before what follows there.
+// The copy runs on the source's stream, after what the destination's stream has to do and before what follows
+// there.
 void copy_between(CopyTask task) {
   const NPUStream from = getCurrentNPUStream(task.src_device), to = getCurrentNPUStream(task.dst_device);
   task.peer = true;
@@ -78,13 +84,14 @@ void copy_with_host(const CopyTask& task, const void* host, DeviceIndex device, 
     if (auto record = g_record_event.load(std::memory_order_acquire)) record(host, stream);
     return;
   }
-  // CANN may read pageable memory after an asynchronous call returned, and the device's memory may still be in use by
-  // earlier work of the stream: so wait, then copy.
+  // CANN may read pageable memory after an asynchronous call returned, and the device's memory may still be
+  // in use by earlier work of the stream: so wait, then copy.
   synchronize_stream(stream);
   const int code = cann().aclrtMemcpy(task.dst, task.nbytes, task.src, task.nbytes, task.kind);
   if (code == 0) return;
-  throw c10::AcceleratorError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, code,
-                              error_message("aclrtMemcpy", code) + "\n  operation: " + CopyTask::describe(&task));
+  throw c10::AcceleratorError(
+      {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, code,
+      error_message("aclrtMemcpy", code) + "\n  operation: " + CopyTask::describe(&task));
 }
 
 struct FillTask {
@@ -111,8 +118,10 @@ void copy_bytes(void* dst, DeviceIndex dst_device, const void* src, DeviceIndex 
   if (dst_device == src_device) return enqueue(task, getCurrentNPUStream(dst_device));
   if (dst_device >= 0 && src_device >= 0) return copy_between(task);
   task.kind = dst_device < 0 ? ACL_MEMCPY_DEVICE_TO_HOST : ACL_MEMCPY_HOST_TO_DEVICE;
-  if (dst_device < 0) copy_with_host(task, dst, src_device, non_blocking);
-  else copy_with_host(task, src, dst_device, non_blocking);
+  if (dst_device < 0)
+    copy_with_host(task, dst, src_device, non_blocking);
+  else
+    copy_with_host(task, src, dst_device, non_blocking);
 }
 
 void fill_bytes(void* dst, int value, size_t nbytes) {

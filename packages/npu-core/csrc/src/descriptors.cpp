@@ -16,7 +16,8 @@ aclTensor* DescriptorPool::take(const TensorView& t, void* address) {
   if (!free_.empty()) {
     aclTensor* tensor = free_.back();
     free_.pop_back();
-    if (c.aclInitTensor(tensor, t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1, address) == 0)
+    if (c.aclInitTensor(tensor, t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1,
+                        address) == 0)
       return tensor;
     c.aclDestroyTensor(tensor);
   }
@@ -26,8 +27,10 @@ aclTensor* DescriptorPool::take(const TensorView& t, void* address) {
 void DescriptorPool::give_back(aclTensor* tensor) noexcept {
   if (!cann_usable()) return;
   const Cann& c = cann();
-  if (c.has_aclInitTensor && free_.size() < kPooled) free_.push_back(tensor);
-  else c.aclDestroyTensor(tensor);
+  if (c.has_aclInitTensor && free_.size() < kPooled)
+    free_.push_back(tensor);
+  else
+    c.aclDestroyTensor(tensor);
 }
 
 CallArguments::CallArguments(DescriptorPool& pool, const CallView& call) : pool_(&pool) {
@@ -57,14 +60,29 @@ void CallArguments::release() noexcept {
     const Cann& c = cann();
     for (const Owned& o : owned_) {
       switch (o.kind) {
-        case NPU_ARG_TENSOR: pool_->give_back(static_cast<aclTensor*>(o.object)); break;
-        case NPU_ARG_TENSORS: c.aclDestroyTensorList(static_cast<aclTensorList*>(o.object)); break;
-        case NPU_ARG_SCALAR: c.aclDestroyScalar(static_cast<aclScalar*>(o.object)); break;
-        case NPU_ARG_SCALARS: c.aclDestroyScalarList(static_cast<aclScalarList*>(o.object)); break;
-        case NPU_ARG_INTS: c.aclDestroyIntArray(static_cast<aclIntArray*>(o.object)); break;
-        case NPU_ARG_BOOLS: c.aclDestroyBoolArray(static_cast<aclBoolArray*>(o.object)); break;
-        case NPU_ARG_FLOATS: c.aclDestroyFloatArray(static_cast<aclFloatArray*>(o.object)); break;
-        default: break;
+        case NPU_ARG_TENSOR:
+          pool_->give_back(static_cast<aclTensor*>(o.object));
+          break;
+        case NPU_ARG_TENSORS:
+          c.aclDestroyTensorList(static_cast<aclTensorList*>(o.object));
+          break;
+        case NPU_ARG_SCALAR:
+          c.aclDestroyScalar(static_cast<aclScalar*>(o.object));
+          break;
+        case NPU_ARG_SCALARS:
+          c.aclDestroyScalarList(static_cast<aclScalarList*>(o.object));
+          break;
+        case NPU_ARG_INTS:
+          c.aclDestroyIntArray(static_cast<aclIntArray*>(o.object));
+          break;
+        case NPU_ARG_BOOLS:
+          c.aclDestroyBoolArray(static_cast<aclBoolArray*>(o.object));
+          break;
+        case NPU_ARG_FLOATS:
+          c.aclDestroyFloatArray(static_cast<aclFloatArray*>(o.object));
+          break;
+        default:
+          break;
       }
     }
   }
@@ -91,8 +109,10 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
   switch (a.kind) {
     case NPU_ARG_NONE:
       // An absent tensor still counts in CANN's numbering.
-      if (a.dtype == NPU_ARG_TENSOR || a.dtype == NPU_ARG_TENSORS) add_slots(nullptr, AddressSlot::kInput, 0);
-      else if (a.dtype == NPU_ARG_NONE) addressable_ = false;
+      if (a.dtype == NPU_ARG_TENSOR || a.dtype == NPU_ARG_TENSORS)
+        add_slots(nullptr, AddressSlot::kInput, 0);
+      else if (a.dtype == NPU_ARG_NONE)
+        addressable_ = false;
       return 0;
     case NPU_ARG_TENSOR: {
       aclTensor* t = pool_->take(a.tensor(), addresses[next_address_]);
@@ -107,8 +127,8 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
         const ArgView element = read_arg(p);
         const TensorView t = element.tensor();
         // Not from the pool: a list destroys its elements.
-        tensors.push_back(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1,
-                                            addresses[next_address_ + i]));
+        tensors.push_back(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format,
+                                            &t.storage, 1, addresses[next_address_ + i]));
         p = element.next();
       }
       aclTensorList* list = c.aclCreateTensorList(tensors.data(), tensors.size());
@@ -130,13 +150,18 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
       return own(c.aclCreateScalarList(scalars.data(), scalars.size()), a.kind, "aclCreateScalarList");
     }
     case NPU_ARG_INTS:
-      return own(c.aclCreateIntArray(reinterpret_cast<int64_t*>(values), a.count), a.kind, "aclCreateIntArray");
+      return own(c.aclCreateIntArray(reinterpret_cast<int64_t*>(values), a.count), a.kind,
+                 "aclCreateIntArray");
     case NPU_ARG_BOOLS:
-      return own(c.aclCreateBoolArray(reinterpret_cast<bool*>(values), a.count), a.kind, "aclCreateBoolArray");
+      return own(c.aclCreateBoolArray(reinterpret_cast<bool*>(values), a.count), a.kind,
+                 "aclCreateBoolArray");
     case NPU_ARG_FLOATS:
-      return own(c.aclCreateFloatArray(reinterpret_cast<float*>(values), a.count), a.kind, "aclCreateFloatArray");
-    case NPU_ARG_STRING: return reinterpret_cast<uint64_t>(values);
-    case NPU_ARG_WORD: return *values;
+      return own(c.aclCreateFloatArray(reinterpret_cast<float*>(values), a.count), a.kind,
+                 "aclCreateFloatArray");
+    case NPU_ARG_STRING:
+      return reinterpret_cast<uint64_t>(values);
+    case NPU_ARG_WORD:
+      return *values;
   }
   return 0;
 }

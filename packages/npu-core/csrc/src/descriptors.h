@@ -11,7 +11,8 @@
 
 namespace npu {
 
-// Tensor descriptors for reuse, where this CANN can initialise one anew (aclInitTensor); else it creates and destroys.
+// Tensor descriptors for reuse, where this CANN can initialise one anew (aclInitTensor); else it creates and
+// destroys.
 class DescriptorPool {
  public:
   DescriptorPool() = default;
@@ -46,7 +47,8 @@ class CallArguments {
   // The object made for parameter `index`.
   void* object(uint32_t index) const { return reinterpret_cast<void*>(words_[index]); }
   const std::vector<AddressSlot>& slots() const { return slots_; }
-  // False if the position of some tensor is not known to npu-core, so that its address could not be replaced later.
+  // False if the position of some tensor is not known to npu-core, so that its address could not be replaced
+  // later.
   bool addressable() const { return addressable_; }
 
  private:

@@ -35,6 +35,7 @@ Env read() {
   e.launch_blocking = number(e, "ASCEND_LAUNCH_BLOCKING", 0) != 0;
   const size_t cache = number(e, "NPU_EXECUTOR_CACHE", 1);
   e.executor_cache = cache == 1 ? Env{}.executor_cache : cache;
+  e.alloc_conf = text("PYTORCH_NPU_ALLOC_CONF");
   const std::string_view fallback = text("NPU_FALLBACK");
   if (!fallback.empty() && fallback != "warn" && fallback != "error")
     complain(e, "NPU_FALLBACK", fallback, "set error or warn, or unset it");

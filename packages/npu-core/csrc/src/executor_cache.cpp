@@ -19,7 +19,8 @@ uint64_t mix(uint64_t h, uint64_t v) {
   return h ^ (h >> 32);
 }
 
-// Which tensors share an address. CANN may choose another way when the output is an input, so it is part of the key.
+// Which tensors share an address. CANN may choose another way when the output is an input, so it is part of
+// the key.
 uint64_t sharing(const CallView& call) {
   uint64_t pattern = 0;
   void* const* a = call.addresses();
@@ -38,10 +39,15 @@ constexpr uint32_t kMostTensors = 64;  // beyond, comparing addresses costs more
 
 void launch_options_changed() noexcept { g_generation.fetch_add(1); }
 
-ExecutorCacheTotals executor_cache_totals() noexcept { return {g_hits.load(), g_misses.load(), g_evictions.load()}; }
+ExecutorCacheTotals executor_cache_totals() noexcept {
+  return {g_hits.load(), g_misses.load(), g_evictions.load()};
+}
 
 CachedExecutor::CachedExecutor(CallArguments&& a, const CallView& call, aclOpExecutor* e, uint64_t w)
-    : args(std::move(a)), addresses(call.addresses(), call.addresses() + call.header->address_count), executor(e), workspace(w) {}
+    : args(std::move(a)),
+      addresses(call.addresses(), call.addresses() + call.header->address_count),
+      executor(e),
+      workspace(w) {}
 
 CachedExecutor::~CachedExecutor() {
   if (cann_usable() && cann().has_aclDestroyAclOpExecutor) cann().aclDestroyAclOpExecutor(executor);
@@ -71,10 +77,12 @@ bool CachedExecutor::readdress(void* const* now) {
 
 uint64_t ExecutorCache::hash(const CallView& call) const {
   const CallHeader& h = *call.header;
-  if (!capacity_ || !h.op->repeatable.load(std::memory_order_relaxed) || h.address_count > kMostTensors) return 0;
+  if (!capacity_ || !h.op->repeatable.load(std::memory_order_relaxed) || h.address_count > kMostTensors)
+    return 0;
   const Cann& c = cann();
-  if (!c.has_aclSetAclOpExecutorRepeatable || !c.has_aclDestroyAclOpExecutor || !c.has_aclSetInputTensorAddr ||
-      !c.has_aclSetOutputTensorAddr || !c.has_aclSetDynamicInputTensorAddr || !c.has_aclSetDynamicOutputTensorAddr)
+  if (!c.has_aclSetAclOpExecutorRepeatable || !c.has_aclDestroyAclOpExecutor ||
+      !c.has_aclSetInputTensorAddr || !c.has_aclSetOutputTensorAddr || !c.has_aclSetDynamicInputTensorAddr ||
+      !c.has_aclSetDynamicOutputTensorAddr)
     return 0;
   uint64_t value = mix(reinterpret_cast<uint64_t>(h.op), g_generation.load(std::memory_order_relaxed));
   const uint64_t* key = call.key();
@@ -103,11 +111,16 @@ CachedExecutor* ExecutorCache::find(uint64_t hash, const CallView& call) {
 
 bool ExecutorCache::seen(uint64_t hash) { return std::exchange(seen_[hash % seen_.size()], hash) == hash; }
 
-CachedExecutor& ExecutorCache::insert(uint64_t hash, const CallView& call, std::unique_ptr<CachedExecutor> executor) {
+CachedExecutor& ExecutorCache::insert(uint64_t hash, const CallView& call,
+                                      std::unique_ptr<CachedExecutor> executor) {
   erase(hash);
   if (entries_.size() >= capacity_) evict();
-  entries_.push_front({hash, call.header->op, {call.key(), call.key() + call.header->key_words}, sharing(call),
-                       g_generation.load(std::memory_order_relaxed), std::move(executor)});
+  entries_.push_front({hash,
+                       call.header->op,
+                       {call.key(), call.key() + call.header->key_words},
+                       sharing(call),
+                       g_generation.load(std::memory_order_relaxed),
+                       std::move(executor)});
   index_[hash] = entries_.begin();
   stats_.size = entries_.size();
   return *entries_.front().executor;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Repeatable executors: what an operator's first phase worked out, kept for calls that differ only in addresses.
+// Repeatable executors: what an operator's first phase worked out, kept for calls that differ only in
+// addresses.
 //
-// Key: the operator, the words of the call (dtypes, shapes, strides, offsets, scalars, options: everything but
-// addresses), which tensors share an address, and the generation of CANN's options. One cache a device, used by its
-// launch thread alone: executors are changed in place. A call is cached when it comes the second time, so that
-// calls which never repeat (random numbers with their offset, step counts) do not push out those that do.
+// Key: the operator, the words of the call (dtypes, shapes, strides, offsets, scalars, options: everything
+// but addresses), which tensors share an address, and the generation of CANN's options. One cache a device,
+// used by its launch thread alone: executors are changed in place. A call is cached when it comes the second
+// time, so that calls which never repeat (random numbers with their offset, step counts) do not push out
+// those that do.
 #pragma once
 
 #include <cstdint>

@@ -20,8 +20,8 @@ void launch_operator(npu_operator& descriptor, const npu_arg* args, uint32_t cou
   queue.enqueue(call_task(op), detail::current_stream_state(device), call.header, call.bytes);
 }
 
-uint64_t launch_operator_shaped(npu_operator& descriptor, const npu_arg* args, uint32_t count, uint32_t shaped,
-                                int64_t* dims) {
+uint64_t launch_operator_shaped(npu_operator& descriptor, const npu_arg* args, uint32_t count,
+                                uint32_t shaped, int64_t* dims) {
   TORCH_CHECK(shaped < count && args[shaped].kind == NPU_ARG_TENSOR, descriptor.name, ": argument ", shaped,
               " is no tensor, so it has no shape to ask for");
   const DeviceIndex device = current_device();
@@ -65,8 +65,8 @@ void launch_task(const char* name, npu_task task, const void* payload, size_t si
   const PluginTask head{task, name};
   buffer.assign(reinterpret_cast<const char*>(&head), sizeof head);
   buffer.append(static_cast<const char*>(payload), size);
-  LaunchQueue::of(device).enqueue(TaskKind{name, &run_plugin_task, nullptr}, detail::current_stream_state(device),
-                                  buffer.data(), buffer.size());
+  LaunchQueue::of(device).enqueue(TaskKind{name, &run_plugin_task, nullptr},
+                                  detail::current_stream_state(device), buffer.data(), buffer.size());
 }
 
 }  // namespace npu

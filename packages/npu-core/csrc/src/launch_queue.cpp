@@ -25,8 +25,8 @@ namespace npu {
 namespace {
 
 constexpr size_t kRingBytes = size_t{1} << 21;
-// How often either side looks again before it sleeps: about ten microseconds, the time of one launch. Each look yields,
-// so that on a machine with few cores the one waited for can run.
+// How often either side looks again before it sleeps: about ten microseconds, the time of one launch. Each
+// look yields, so that on a machine with few cores the one waited for can run.
 constexpr int kLooks = 64;
 constexpr Ticket kNobody = std::numeric_limits<Ticket>::max();
 
@@ -62,7 +62,8 @@ bool look_for(P reached) {
 
 void check_open() {
   TORCH_CHECK(!in_bad_fork(), kBadFork);
-  TORCH_CHECK(!closing(), "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  TORCH_CHECK(!closing(),
+              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
 }
 
 }  // namespace
@@ -91,7 +92,8 @@ struct LaunchQueue::Impl {
   std::mutex error_mutex;
   std::atomic<bool> has_error{false};
   Failure error;
-  Location error_where;  // made text by who raises: that needs the GIL, which the launch thread must never wait for
+  Location error_where;  // made text by who raises: that needs the GIL, which the launch thread must never
+                         // wait for
 
   std::mutex inline_mutex;  // inline modes: one launch at a time, as on the launch thread
 
@@ -113,14 +115,16 @@ std::string explain(const TaskKind& kind, const void* payload, const detail::Str
   } catch (...) {
     // The name alone then.
   }
-  return "\n  operation: " + what + " on npu:" + std::to_string(stream.device) + ", stream " + std::to_string(stream.id);
+  return "\n  operation: " + what + " on npu:" + std::to_string(stream.device) + ", stream " +
+         std::to_string(stream.id);
 }
 
 // What to say besides about an error of queued work.
 std::string explain_delay(const Location& location) {
   const std::string where = resolve_location(location);
   return "\n  enqueued at: " + (where.empty() ? "a thread without Python frames (a backward pass?)" : where) +
-         "\nLaunches are asynchronous: this is raised at the next synchronising call. ASCEND_LAUNCH_BLOCKING=1 raises it "
+         "\nLaunches are asynchronous: this is raised at the next synchronising call. "
+         "ASCEND_LAUNCH_BLOCKING=1 raises it "
          "where it was enqueued.";
 }
 
@@ -186,8 +190,10 @@ bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept
   for (;;) {
     if (wanted.load() > ticket) wanted.store(ticket, std::memory_order_seq_cst);
     if (reached()) return true;
-    if (deadline == Clock::time_point::max()) done_changed.wait(lock);
-    else if (done_changed.wait_until(lock, deadline) == std::cv_status::timeout) return reached();
+    if (deadline == Clock::time_point::max())
+      done_changed.wait(lock);
+    else if (done_changed.wait_until(lock, deadline) == std::cv_status::timeout)
+      return reached();
   }
 }
 
@@ -226,7 +232,8 @@ LaunchQueue& LaunchQueue::of(DeviceIndex device) {
   check_open();
   bind_device(device);
   std::lock_guard lock(creation_mutex());
-  if (!slot.load()) slot.store(new LaunchQueue(device), std::memory_order_release);  // leaked: lives as its thread
+  if (!slot.load())
+    slot.store(new LaunchQueue(device), std::memory_order_release);  // leaked: lives as its thread
   return *slot.load();
 }
 
@@ -239,9 +246,11 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, const NPUStream& stream, const
   return enqueue(kind, detail::stream_state(stream.unwrap()), payload, size);
 }
 
-Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload, size_t size) {
+Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload,
+                            size_t size) {
   check_open();
-  TORCH_CHECK(t_running != this, "'", kind.name, "' was enqueued by a task of the same launch queue, which would deadlock");
+  TORCH_CHECK(t_running != this, "'", kind.name,
+              "' was enqueued by a task of the same launch queue, which would deadlock");
   if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload);
 
   const Location where = capture_location();
@@ -284,10 +293,13 @@ void LaunchQueue::flush(Ticket ticket) noexcept {
 }
 
 bool LaunchQueue::flush_for(int milliseconds) noexcept {
-  return impl_->wait(impl_->issued.load(std::memory_order_acquire), Clock::now() + std::chrono::milliseconds(milliseconds));
+  return impl_->wait(impl_->issued.load(std::memory_order_acquire),
+                     Clock::now() + std::chrono::milliseconds(milliseconds));
 }
 
-bool LaunchQueue::launched(Ticket ticket) const noexcept { return impl_->done.load(std::memory_order_acquire) >= ticket; }
+bool LaunchQueue::launched(Ticket ticket) const noexcept {
+  return impl_->done.load(std::memory_order_acquire) >= ticket;
+}
 
 Failure LaunchQueue::take_error() noexcept {
   if (C10_LIKELY(!impl_->has_error.load(std::memory_order_acquire))) return {};
@@ -311,9 +323,10 @@ size_t LaunchQueue::release_workspaces() {
   struct Task {
     size_t* freed;
   };
-  static constexpr TaskKind kind{"release of workspaces", [](const void* payload, const TaskContext& context) {
-                                   *static_cast<const Task*>(payload)->freed = context.launcher.release_workspaces();
-                                 }};
+  static constexpr TaskKind kind{
+      "release of workspaces", [](const void* payload, const TaskContext& context) {
+        *static_cast<const Task*>(payload)->freed = context.launcher.release_workspaces();
+      }};
   size_t freed = 0;
   const Task task{&freed};
   flush(enqueue(kind, detail::stream_state(getDefaultNPUStream(device_)), &task, sizeof task));
@@ -328,7 +341,8 @@ void synchronize_stream(const NPUStream& stream) {
   bind_device(device);
   const int code = cann().aclrtSynchronizeStream(state.handle());
   if (queue) queue->raise_error();
-  if (code != 0) raise_cann("aclrtSynchronizeStream", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  if (code != 0)
+    raise_cann("aclrtSynchronizeStream", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
 }
 
 void flush_all() noexcept {

@@ -46,7 +46,8 @@ void* Launcher::workspace(detail::StreamState& stream, size_t bytes) {
     if (reclaim && reclaim(device_)) code = cann().aclrtMalloc(&memory, wanted, ACL_MEM_MALLOC_HUGE_FIRST);
   }
   TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "NPU out of memory: no room for ", wanted,
-                   " bytes of workspace on npu:", static_cast<int>(device_), ". ", error_message("aclrtMalloc", code),
+                   " bytes of workspace on npu:", static_cast<int>(device_), ". ",
+                   error_message("aclrtMalloc", code),
                    ". torch.npu.empty_cache() returns what no tensor uses.");
   if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
   stream.workspace = memory;
@@ -57,7 +58,8 @@ void* Launcher::workspace(detail::StreamState& stream, size_t bytes) {
 size_t Launcher::release_workspaces() {
   size_t freed = 0;
   detail::for_each_stream(
-      device_, [](detail::StreamState& s, void* total) { *static_cast<size_t*>(total) += release(s); }, &freed);
+      device_, [](detail::StreamState& s, void* total) { *static_cast<size_t*>(total) += release(s); },
+      &freed);
   return freed;
 }
 

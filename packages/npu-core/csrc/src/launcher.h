@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the launch thread of a device keeps from one launch to the next. Touched by that thread only (in the inline
-// modes: under the queue's inline mutex).
+// What the launch thread of a device keeps from one launch to the next. Touched by that thread only (in the
+// inline modes: under the queue's inline mutex).
 #pragma once
 
 #include "descriptors.h"
@@ -17,8 +17,9 @@ class Launcher {
  public:
   explicit Launcher(DeviceIndex device);
 
-  // At least `bytes` of device memory for one operator on this stream. Private to the launch thread and reused by the
-  // next operator of the stream: the stream's order keeps them apart. torch.OutOfMemoryError without memory.
+  // At least `bytes` of device memory for one operator on this stream. Private to the launch thread and
+  // reused by the next operator of the stream: the stream's order keeps them apart. torch.OutOfMemoryError
+  // without memory.
   void* workspace(detail::StreamState& stream, size_t bytes);
   size_t release_workspaces();
 

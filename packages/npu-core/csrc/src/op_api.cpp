@@ -39,7 +39,8 @@ std::vector<std::string> vendors(const std::string& opp) {
 // Code that another user could have put there is not loaded.
 bool trusted(const std::string& path) {
   struct stat s;
-  return ::stat(path.c_str(), &s) == 0 && (s.st_uid == ::geteuid() || s.st_uid == 0) && !(s.st_mode & S_IWOTH);
+  return ::stat(path.c_str(), &s) == 0 && (s.st_uid == ::geteuid() || s.st_uid == 0) &&
+         !(s.st_mode & S_IWOTH);
 }
 
 // Split operator libraries of newer releases: regular files, a link is an alias of one of them.
@@ -93,7 +94,8 @@ void OpApi::add_custom(const std::string& folder) {
 void OpApi::open(const std::string& folder) {
   for (const std::string& entry : split(env().custom_opp_path, ':')) add_custom(entry);
   if (!env().opp_path.empty())
-    for (const std::string& vendor : vendors(env().opp_path)) add_custom(env().opp_path + "/vendors/" + vendor);
+    for (const std::string& vendor : vendors(env().opp_path))
+      add_custom(env().opp_path + "/vendors/" + vendor);
 
   const std::string prefix = folder.empty() ? "" : folder + "/";
   if (!folder.empty())

@@ -9,9 +9,10 @@ namespace npu {
 
 class OpApi {
  public:
-  // Opens, in search order: custom operators (ASCEND_CUSTOM_OPP_PATH, then the vendors of ASCEND_OPP_PATH), libopapi_*.so
-  // of `folder`, libopapi.so, and the six libaclnn_*.so of older releases. `folder` "" leaves the last three to the
-  // dynamic loader. What does not exist is skipped; `errors()` tells what exists but could not be opened.
+  // Opens, in search order: custom operators (ASCEND_CUSTOM_OPP_PATH, then the vendors of ASCEND_OPP_PATH),
+  // libopapi_*.so of `folder`, libopapi.so, and the six libaclnn_*.so of older releases. `folder` "" leaves
+  // the last three to the dynamic loader. What does not exist is skipped; `errors()` tells what exists but
+  // could not be opened.
   void open(const std::string& folder);
 
   bool empty() const noexcept { return libraries_.empty(); }

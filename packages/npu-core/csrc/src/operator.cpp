@@ -29,13 +29,14 @@ Operator& resolve(npu_operator& descriptor) {
   cann();  // raises why, if there is none
   void* prepare = operator_symbol(first_phase(descriptor.name).c_str());
   void* execute = operator_symbol(descriptor.name);
-  TORCH_CHECK_NOT_IMPLEMENTED(prepare && execute, descriptor.name, " is not in this CANN (version ", cann_version(),
-                              "). Searched: ", operator_libraries(),
+  TORCH_CHECK_NOT_IMPLEMENTED(prepare && execute, descriptor.name, " is not in this CANN (version ",
+                              cann_version(), "). Searched: ", operator_libraries(),
                               ". It needs a newer CANN, or the operator package for this SoC.");
   std::lock_guard lock(resolve_mutex());
   if (void* known = handle.load()) return *static_cast<Operator*>(known);
-  auto* op = new Operator{&descriptor, static_cast<uint32_t>(std::strlen(descriptor.directions)), prepare,
-                          reinterpret_cast<Operator::Execute>(execute)};  // leaked: queued records point to it
+  auto* op =
+      new Operator{&descriptor, static_cast<uint32_t>(std::strlen(descriptor.directions)), prepare,
+                   reinterpret_cast<Operator::Execute>(execute)};  // leaked: queued records point to it
   handle.store(op, std::memory_order_release);
   return *op;
 }

@@ -10,17 +10,20 @@
 namespace npu {
 
 struct Operator {
-  using Execute = aclnnStatus (*)(void* workspace, uint64_t workspace_size, aclOpExecutor* executor, aclrtStream stream);
+  using Execute = aclnnStatus (*)(void* workspace, uint64_t workspace_size, aclOpExecutor* executor,
+                                  aclrtStream stream);
 
   const npu_operator* descriptor;
   uint32_t arity;
   void* prepare;    // CANN's first phase
   Execute execute;  // and its second
-  // False once it refused a repeatable executor, or an address could not be replaced: it takes the plain way then.
+  // False once it refused a repeatable executor, or an address could not be replaced: it takes the plain way
+  // then.
   std::atomic<bool> repeatable{true};
 };
 
-// The operator behind a plugin's descriptor, resolved on first use. NotImplementedError if no library exports it.
+// The operator behind a plugin's descriptor, resolved on first use. NotImplementedError if no library exports
+// it.
 Operator& resolve(npu_operator& descriptor);
 bool has_operator(const char* name) noexcept;
 

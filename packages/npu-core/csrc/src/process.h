@@ -9,7 +9,8 @@
 namespace npu {
 
 inline constexpr const char* kBadFork =
-    "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the 'spawn' start "
+    "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the "
+    "'spawn' start "
     "method";
 
 // True from the moment shutdown() began: no new work is taken, what is queued still runs.

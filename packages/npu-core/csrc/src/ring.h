@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The memory of a launch queue: a bounded FIFO of variable-size records in one block.
 //
-// One consumer; producers take turns under the queue's mutex. Enqueueing allocates nothing, except for payloads above
-// an eighth of the ring, which get a block of their own.
+// One consumer; producers take turns under the queue's mutex. Enqueueing allocates nothing, except for
+// payloads above an eighth of the ring, which get a block of their own.
 #pragma once
 
 #include <atomic>
@@ -52,7 +52,7 @@ class Ring {
 
   size_t capacity_;
   unsigned char* memory_;
-  uint64_t reserved_ = 0;            // producer: end of the record being written
+  uint64_t reserved_ = 0;                      // producer: end of the record being written
   alignas(64) std::atomic<uint64_t> head_{0};  // end of what is published
   alignas(64) std::atomic<uint64_t> tail_{0};  // end of what is consumed
 };

@@ -39,8 +39,8 @@ npu_status slot_launch(npu_operator* op, const npu_arg* args, uint32_t count) {
   return guarded([&] { launch_operator(*op, args, count); });
 }
 
-npu_status slot_launch_shaped(npu_operator* op, const npu_arg* args, uint32_t count, uint32_t shaped, int64_t* dims,
-                              uint64_t* ndim) {
+npu_status slot_launch_shaped(npu_operator* op, const npu_arg* args, uint32_t count, uint32_t shaped,
+                              int64_t* dims, uint64_t* ndim) {
   return guarded([&] { *ndim = launch_operator_shaped(*op, args, count, shaped, dims); });
 }
 
@@ -48,7 +48,8 @@ npu_status slot_enqueue(const char* name, npu_task task, const void* payload, si
   return guarded([&] { launch_task(name, task, payload, size); });
 }
 
-npu_status slot_copy(void* dst, int8_t dst_device, const void* src, int8_t src_device, size_t nbytes, bool non_blocking) {
+npu_status slot_copy(void* dst, int8_t dst_device, const void* src, int8_t src_device, size_t nbytes,
+                     bool non_blocking) {
   return guarded([&] { copy_bytes(dst, dst_device, src, src_device, nbytes, non_blocking); });
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The frozen layout of the plugins' table. That this compiles is most of the test: an old plugin reads these offsets.
-// A slot is never moved; a new one is appended here with the minor that brought it.
+// The frozen layout of the plugins' table. That this compiles is most of the test: an old plugin reads these
+// offsets. A slot is never moved; a new one is appended here with the minor that brought it.
 #include <gtest/gtest.h>
 
 #include "npu/core/abi.h"
@@ -8,8 +8,9 @@
 
 namespace {
 
-#define SLOT(name, index) \
-  static_assert(offsetof(npu_core_table, name) == 16 + 8 * (index), "slot " #name " has moved: plugins would call another")
+#define SLOT(name, index)                                           \
+  static_assert(offsetof(npu_core_table, name) == 16 + 8 * (index), \
+                "slot " #name " has moved: plugins would call another")
 
 static_assert(offsetof(npu_core_table, struct_size) == 0);
 static_assert(offsetof(npu_core_table, major) == 4);
@@ -32,12 +33,15 @@ static_assert(NPU_CORE_SLOT_COUNT == 12 && sizeof(npu_core_table) == 16 + 8 * 12
 
 static_assert(sizeof(npu_arg) == 24 && offsetof(npu_arg, kind) == 0 && offsetof(npu_arg, dtype) == 4 &&
               offsetof(npu_arg, count) == 8 && offsetof(npu_arg, object) == 16);
-static_assert(sizeof(npu_operator) == 32 && offsetof(npu_operator, name) == 0 && offsetof(npu_operator, prepare) == 8 &&
-              offsetof(npu_operator, directions) == 16 && offsetof(npu_operator, handle) == 24);
-static_assert(NPU_OK == 0 && NPU_ERROR == 1 && NPU_OUT_OF_MEMORY == 2 && NPU_DEVICE_ERROR == 3 && NPU_NOT_IMPLEMENTED == 4 &&
-              NPU_VALUE_ERROR == 5 && NPU_INDEX_ERROR == 6 && NPU_TYPE_ERROR == 7);
-static_assert(NPU_ARG_NONE == 0 && NPU_ARG_TENSOR == 1 && NPU_ARG_TENSORS == 2 && NPU_ARG_SCALAR == 3 && NPU_ARG_SCALARS == 4 &&
-              NPU_ARG_INTS == 5 && NPU_ARG_BOOLS == 6 && NPU_ARG_FLOATS == 7 && NPU_ARG_STRING == 8 && NPU_ARG_WORD == 9);
+static_assert(sizeof(npu_operator) == 32 && offsetof(npu_operator, name) == 0 &&
+              offsetof(npu_operator, prepare) == 8 && offsetof(npu_operator, directions) == 16 &&
+              offsetof(npu_operator, handle) == 24);
+static_assert(NPU_OK == 0 && NPU_ERROR == 1 && NPU_OUT_OF_MEMORY == 2 && NPU_DEVICE_ERROR == 3 &&
+              NPU_NOT_IMPLEMENTED == 4 && NPU_VALUE_ERROR == 5 && NPU_INDEX_ERROR == 6 &&
+              NPU_TYPE_ERROR == 7);
+static_assert(NPU_ARG_NONE == 0 && NPU_ARG_TENSOR == 1 && NPU_ARG_TENSORS == 2 && NPU_ARG_SCALAR == 3 &&
+              NPU_ARG_SCALARS == 4 && NPU_ARG_INTS == 5 && NPU_ARG_BOOLS == 6 && NPU_ARG_FLOATS == 7 &&
+              NPU_ARG_STRING == 8 && NPU_ARG_WORD == 9);
 
 TEST(AbiLayout, TheTableSaysWhatItIs) {
   const npu_core_table* t = npu::core_table();

@@ -104,7 +104,8 @@ TEST(Event, DevicesThatWaitForEachOtherInTurnDoNotDeadlock) {
 
 TEST(Event, SynchroniseWaitsForTheRecordAndRaisesEarlierErrors) {
   Fake& fake = start();
-  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(), [](aclrtStream) { TORCH_CHECK(false, "before the event"); });
+  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(),
+                             [](aclrtStream) { TORCH_CHECK(false, "before the event"); });
   NPUEvent event;
   event.record();
   EXPECT_CONTAINS(thrown<c10::Error>([&] { event.synchronize(); }), "before the event");

@@ -16,7 +16,8 @@ Fake& begin() {
   return f;
 }
 
-void add(uintptr_t self, uintptr_t other, uintptr_t out, std::vector<int64_t> sizes = {2, 3}, double alpha = 1) {
+void add(uintptr_t self, uintptr_t other, uintptr_t out, std::vector<int64_t> sizes = {2, 3},
+         double alpha = 1) {
   launch<aclnnAdd>(tensor(sizes, self), tensor(sizes, other), c10::Scalar(alpha), tensor(sizes, out));
 }
 
@@ -30,7 +31,8 @@ TEST(ExecutorCache, RepeatedCallsSkipTheFirstPhaseAndCarryTheirOwnAddresses) {
   const auto calls = fake.seen("aclnnAdd ");
   ASSERT_EQ(calls.size(), 10u);
   for (uintptr_t i = 0; i < 10; ++i)
-    EXPECT_CONTAINS(calls[i], std::to_string(0x1000 + i * 16) + " 8192 -> " + std::to_string(0x3000 + i * 16));
+    EXPECT_CONTAINS(calls[i],
+                    std::to_string(0x1000 + i * 16) + " 8192 -> " + std::to_string(0x3000 + i * 16));
   EXPECT_EQ(fake.executors, 1);
 }
 
@@ -47,7 +49,8 @@ TEST(ExecutorCache, AnythingButAddressesMakesAnotherCall) {
     add(0x1000, 0x2000, 0x3000);
     add(0x1000, 0x2000, 0x3000, {3, 2});
     add(0x1000, 0x2000, 0x3000, {2, 3}, 2);
-    launch<aclnnAdd>(tensor({2, 3}, 0x1000, 0, c10::kHalf), tensor({2, 3}, 0x2000), c10::Scalar(1.0), tensor({2, 3}, 0x3000));
+    launch<aclnnAdd>(tensor({2, 3}, 0x1000, 0, c10::kHalf), tensor({2, 3}, 0x2000), c10::Scalar(1.0),
+                     tensor({2, 3}, 0x3000));
     launch<aclnnAdd>(tensor({2, 3}, 0x1000), tensor({2, 3}, 0x2000), c10::Scalar(1), tensor({2, 3}, 0x3000));
   }
   synchronize();
@@ -79,11 +82,12 @@ TEST(ExecutorCache, TensorListsAreReaddressedByElement) {
   const bool bools[] = {true};
   for (uintptr_t i = 1; i < 4; ++i) {
     const std::vector<at::Tensor> list{tensor({1}, 0x10), tensor({1}, 0x1000 * i)};
-    launch<aclnnMany>(list, std::optional<at::Tensor>(), ints, c10::ArrayRef<float>(floats), c10::ArrayRef<bool>(bools), 1.0, 2.0,
-                      true, std::string_view("s"), tensor({2}, 0x40));
+    launch<aclnnMany>(list, std::optional<at::Tensor>(), ints, c10::ArrayRef<float>(floats),
+                      c10::ArrayRef<bool>(bools), 1.0, 2.0, true, std::string_view("s"), tensor({2}, 0x40));
   }
   synchronize();
-  EXPECT_EQ(fake.seen("aclSetDynamicInputTensorAddr"), std::vector<std::string>{"aclSetDynamicInputTensorAddr 0.1"});
+  EXPECT_EQ(fake.seen("aclSetDynamicInputTensorAddr"),
+            std::vector<std::string>{"aclSetDynamicInputTensorAddr 0.1"});
   EXPECT_CONTAINS(fake.seen("aclnnMany ")[2], "16 12288 -> 64");
 }
 

@@ -45,7 +45,9 @@ TEST(LaunchQueue, RunsOnItsOwnThreadWithTheDeviceBoundAndTheStreamsHandle) {
     std::thread::id thread;
     aclrtStream handle;
   } seen{};
-  LaunchQueue::of(1).enqueue("look", stream, [p = &seen](aclrtStream s) { *p = {std::this_thread::get_id(), s}; });
+  LaunchQueue::of(1).enqueue("look", stream, [p = &seen](aclrtStream s) {
+    *p = {std::this_thread::get_id(), s};
+  });
   LaunchQueue::of(1).flush();
   EXPECT_NE(seen.thread, std::this_thread::get_id());
   EXPECT_EQ(seen.handle, stream.handle());
@@ -96,7 +98,8 @@ TEST(LaunchQueue, ManyProducersEachKeepTheirOrder) {
   for (int t = 0; t < 4; ++t)
     producers.emplace_back([&, t] {
       for (int i = 0; i < 2000; ++i)
-        queue.enqueue("append", getCurrentNPUStream(0), [p = &order, t, i](aclrtStream) { p->emplace_back(t, i); });
+        queue.enqueue("append", getCurrentNPUStream(0),
+                      [p = &order, t, i](aclrtStream) { p->emplace_back(t, i); });
     });
   for (auto& p : producers) p.join();
   queue.flush();
@@ -123,8 +126,9 @@ TEST(LaunchQueue, TheFirstErrorIsRaisedOnceByTheNextSynchronisation) {
 
 TEST(LaunchQueue, AnErrorKeepsItsKindAndCode) {
   start();
-  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(),
-                             [](aclrtStream) { throw c10::AcceleratorError({"", "", 0}, 507015, "AI core exception"); });
+  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(), [](aclrtStream) {
+    throw c10::AcceleratorError({"", "", 0}, 507015, "AI core exception");
+  });
   try {
     synchronize_stream(getDefaultNPUStream());
     FAIL();
@@ -135,7 +139,8 @@ TEST(LaunchQueue, AnErrorKeepsItsKindAndCode) {
 
 TEST(LaunchQueue, AnErrorOfAnotherDeviceStaysThere) {
   start();
-  LaunchQueue::of(1).enqueue("fail", getDefaultNPUStream(1), [](aclrtStream) { TORCH_CHECK(false, "on npu:1"); });
+  LaunchQueue::of(1).enqueue("fail", getDefaultNPUStream(1),
+                             [](aclrtStream) { TORCH_CHECK(false, "on npu:1"); });
   LaunchQueue::of(1).flush();
   synchronize(0);
   EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(1); }), "on npu:1");
@@ -143,7 +148,9 @@ TEST(LaunchQueue, AnErrorOfAnotherDeviceStaysThere) {
 
 TEST(LaunchQueue, AnErrorNamesWhereItWasEnqueued) {
   start();
-  set_location_hook({[]() noexcept { return Location{"train.py", 12}; },
+  set_location_hook({[]() noexcept {
+                       return Location{"train.py", 12};
+                     },
                      [](const Location& l) {
                        return std::string(static_cast<const char*>(l.code)) + ":" + std::to_string(l.offset);
                      }});
@@ -153,7 +160,8 @@ TEST(LaunchQueue, AnErrorNamesWhereItWasEnqueued) {
 
 TEST(LaunchQueue, AFailedSynchronisationPrefersTheQueuedError) {
   Fake& fake = start();
-  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(), [](aclrtStream) { TORCH_CHECK(false, "the cause"); });
+  LaunchQueue::of(0).enqueue("fail", getDefaultNPUStream(),
+                             [](aclrtStream) { TORCH_CHECK(false, "the cause"); });
   LaunchQueue::of(0).flush();
   fake.fail["aclrtSynchronizeDevice"] = 507015;
   EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(); }), "the cause");
@@ -166,7 +174,8 @@ TEST(LaunchQueue, ATaskThatEnqueuesOnItsOwnQueueIsRefused) {
   LaunchQueue::of(0).enqueue("outer", getDefaultNPUStream(), [](aclrtStream) {
     LaunchQueue::of(0).enqueue("inner", getDefaultNPUStream(), [](aclrtStream) {});
   });
-  EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(); }), "'inner' was enqueued by a task of the same launch queue");
+  EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(); }),
+                  "'inner' was enqueued by a task of the same launch queue");
 }
 
 TEST(LaunchQueue, FlushForGivesUpInTime) {
@@ -184,7 +193,8 @@ TEST(LaunchQueue, WakesAfterHavingSlept) {
   LaunchQueue& queue = LaunchQueue::of(0);
   for (int i = 0; i < 20; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    EXPECT_TRUE((queue.enqueue("nothing", getDefaultNPUStream(), [](aclrtStream) {}), queue.flush_for(10000)));
+    EXPECT_TRUE(
+        (queue.enqueue("nothing", getDefaultNPUStream(), [](aclrtStream) {}), queue.flush_for(10000)));
   }
 }
 
@@ -198,7 +208,8 @@ TEST(InlineMode, WithoutATaskQueueTheCallerRunsTheTaskAndGetsTheError) {
   Fake& fake = start();
   std::thread::id where;
   LaunchQueue& queue = LaunchQueue::of(0);
-  queue.enqueue("look", getDefaultNPUStream(), [p = &where](aclrtStream) { *p = std::this_thread::get_id(); });
+  queue.enqueue("look", getDefaultNPUStream(),
+                [p = &where](aclrtStream) { *p = std::this_thread::get_id(); });
   EXPECT_EQ(where, std::this_thread::get_id());
   const std::string message = thrown<c10::ValueError>([&] {
     queue.enqueue("fail", getDefaultNPUStream(), [](aclrtStream) { TORCH_CHECK_VALUE(false, "at once"); });
@@ -216,8 +227,9 @@ TEST(InlineMode, LaunchBlockingWaitsForTheStreamToo) {
   queue.enqueue("nothing", getDefaultNPUStream(), [](aclrtStream) {});
   EXPECT_EQ(fake.count("aclrtSynchronizeStream"), 1);
   fake.fail["aclrtSynchronizeStream"] = 507015;
-  EXPECT_CONTAINS(thrown<c10::AcceleratorError>([&] { queue.enqueue("hit", getDefaultNPUStream(), [](aclrtStream) {}); }),
-                  "operation: hit");
+  EXPECT_CONTAINS(
+      thrown<c10::AcceleratorError>([&] { queue.enqueue("hit", getDefaultNPUStream(), [](aclrtStream) {}); }),
+      "operation: hit");
 }
 
 TEST(InlineMode, ABadValueIsNamed) {

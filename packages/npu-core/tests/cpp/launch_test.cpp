@@ -57,7 +57,8 @@ TEST(Launch, HandsTheArgumentsToCann) {
 
 TEST(Launch, TheFormatFollowsTheRank) {
   Fake& fake = begin();
-  for (std::vector<int64_t> sizes : {std::vector<int64_t>{}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1, 1}})
+  for (std::vector<int64_t> sizes :
+       {std::vector<int64_t>{}, {1}, {1, 1}, {1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1, 1}})
     launch<aclnnAdd>(tensor(sizes), tensor({}), c10::Scalar(1), tensor({}));
   synchronize();
   std::string formats;
@@ -85,10 +86,11 @@ TEST(Launch, EveryKindOfArgumentArrives) {
   const std::vector<int64_t> ints{7, -8};
   const float floats[] = {0.5f};
   const bool bools[] = {true, false, true};
-  launch<aclnnMany>(list, std::optional<at::Tensor>(), ints, c10::ArrayRef<float>(floats), c10::ArrayRef<bool>(bools), 1.25, 2.5,
-                    true, std::string_view("sum"), tensor({2}, 0x40));
+  launch<aclnnMany>(list, std::optional<at::Tensor>(), ints, c10::ArrayRef<float>(floats),
+                    c10::ArrayRef<bool>(bools), 1.25, 2.5, true, std::string_view("sum"), tensor({2}, 0x40));
   synchronize();
-  EXPECT_CONTAINS(fake.seen("aclnnManyGetWorkspaceSize")[0], "3 null 7,-8,0.500000,T,F,T, 1.250000 2.500000 true sum");
+  EXPECT_CONTAINS(fake.seen("aclnnManyGetWorkspaceSize")[0],
+                  "3 null 7,-8,0.500000,T,F,T, 1.250000 2.500000 true sum");
   EXPECT_CONTAINS(fake.seen("aclnnMany ")[0], "16 32 48 -> 64");
 }
 
@@ -107,14 +109,16 @@ TEST(Launch, ATensorOnTheCpuIsRefusedAtOnceByOperatorAndArgument) {
   const at::Tensor cpu = tensor({2}, 0x1000, 0, c10::kFloat, c10::kCPU);
   const std::string message =
       thrown<c10::Error>([&] { launch<aclnnAdd>(tensor({2}), cpu, c10::Scalar(1), tensor({2})); });
-  EXPECT_CONTAINS(message, "Expected all tensors to be on the same device, but argument 1 of aclnnAdd is on cpu");
+  EXPECT_CONTAINS(message,
+                  "Expected all tensors to be on the same device, but argument 1 of aclnnAdd is on cpu");
   synchronize();
   EXPECT_EQ(fake.count("aclnnAdd"), 0);
 }
 
 TEST(Launch, ATensorOnAnotherDeviceIsRefused) {
   begin();
-  EXPECT_CONTAINS(thrown<c10::Error>([&] { launch<aclnnInplace>(tensor({2}, 0x1000, 1)); }), "the current device is npu:0");
+  EXPECT_CONTAINS(thrown<c10::Error>([&] { launch<aclnnInplace>(tensor({2}, 0x1000, 1)); }),
+                  "the current device is npu:0");
 }
 
 TEST(Launch, AnOperatorThatCannLacksIsRefusedAtOnce) {
@@ -133,7 +137,8 @@ TEST(Launch, ARefusalByTheFirstPhaseNamesOperatorShapesAndReason) {
   launch<aclnnAdd>(tensor({2, 3}), tensor({4}), c10::Scalar(1), tensor({2, 3}));
   const std::string message = thrown<c10::Error>([] { NPU_CALL(core().synchronize()); });
   EXPECT_CONTAINS(message, "aclnnAddGetWorkspaceSize failed: ACLNN_ERR_PARAM_INVALID (161002): shapes [2,3]");
-  EXPECT_CONTAINS(message, "operation: aclnnAdd(float32[2, 3], float32[4], 1, float32[2, 3]) on npu:0, stream 0");
+  EXPECT_CONTAINS(message,
+                  "operation: aclnnAdd(float32[2, 3], float32[4], 1, float32[2, 3]) on npu:0, stream 0");
 }
 
 TEST(Launch, ATroubleOfTheSecondPhaseIsTheDevices) {
@@ -175,7 +180,8 @@ TEST(Launch, WithoutMemoryForAWorkspaceTheReclaimHookIsTried) {
   fake.workspace = 8 << 20;
   fake.fail["aclrtMalloc"] = ACL_ERROR_RT_MEMORY_ALLOCATION;
   launch<aclnnInplace>(tensor({3}));
-  EXPECT_CONTAINS(thrown<c10::OutOfMemoryError>([] { NPU_CALL(core().synchronize()); }), "workspace on npu:0");
+  EXPECT_CONTAINS(thrown<c10::OutOfMemoryError>([] { NPU_CALL(core().synchronize()); }),
+                  "workspace on npu:0");
 }
 
 TEST(LaunchShaped, AnswersTheShapeThatTheOperatorFound) {
@@ -186,8 +192,9 @@ TEST(LaunchShaped, AnswersTheShapeThatTheOperatorFound) {
 TEST(LaunchShaped, RaisesItsOwnErrorAtOnce) {
   Fake& fake = begin();
   fake.fail["aclnnFindGetWorkspaceSize"] = ACLNN_ERR_PARAM_INVALID;
-  const std::string message =
-      thrown<c10::Error>([] { launch_shaped<aclnnFind>(1, tensor({4, 4}), tensor({16, 2})); });
+  const std::string message = thrown<c10::Error>([] {
+    launch_shaped<aclnnFind>(1, tensor({4, 4}), tensor({16, 2}));
+  });
   EXPECT_CONTAINS(message, "aclnnFind(float32[4, 4], float32[16, 2]) on npu:0");
   synchronize();
 }
@@ -206,7 +213,8 @@ TEST(Enqueue, ATaskRunsInOrderAndItsFailureIsRaisedLater) {
     return NPU_DEVICE_ERROR;
   };
   NPU_CALL(core().enqueue("all_reduce", fail, nullptr, 0));
-  EXPECT_CONTAINS(thrown<c10::AcceleratorError>([] { NPU_CALL(core().synchronize()); }), "all_reduce failed: the link is down");
+  EXPECT_CONTAINS(thrown<c10::AcceleratorError>([] { NPU_CALL(core().synchronize()); }),
+                  "all_reduce failed: the link is down");
   EXPECT_EQ(seen, 42);
 }
 
@@ -223,8 +231,8 @@ TEST(Copy, PageableMemoryIsCopiedBeforeItReturns) {
 TEST(Copy, PinnedAndNonBlockingIsQueuedAndTheBlockIsKept) {
   Fake& fake = begin();
   static int recorded = 0;
-  set_host_memory_hooks({[](const void*) { return true; },
-                         [](const void*, const NPUStream&) { return ++recorded > 0; }});
+  set_host_memory_hooks(
+      {[](const void*) { return true; }, [](const void*, const NPUStream&) { return ++recorded > 0; }});
   char host[4] = "", device[4] = "abc";
   NPU_CALL(core().copy(host, -1, device, 0, 4, true));
   EXPECT_EQ(recorded, 1);
@@ -254,7 +262,8 @@ TEST(Copy, AnEarlierErrorIsRaisedBeforeTheBytesAreBelieved) {
   fake.fail["aclnnInplaceGetWorkspaceSize"] = ACLNN_ERR_PARAM_INVALID;
   launch<aclnnInplace>(tensor({2}));
   char host[4] = "", device[4] = "abc";
-  EXPECT_CONTAINS(thrown<c10::Error>([&] { NPU_CALL(core().copy(host, -1, device, 0, 4, false)); }), "aclnnInplace(float32[2])");
+  EXPECT_CONTAINS(thrown<c10::Error>([&] { NPU_CALL(core().copy(host, -1, device, 0, 4, false)); }),
+                  "aclnnInplace(float32[2])");
   EXPECT_STREQ(host, "");
 }
 

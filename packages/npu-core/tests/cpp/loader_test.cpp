@@ -107,8 +107,8 @@ TEST(Error, NamesTheCallTheCodeAndCannsMessage) {
   EXPECT_CONTAINS(message, "ACL_ERROR_RT_MEMORY_ALLOCATION (207001): EE1001: bad argument");
   fake.fail["aclrtMemcpy "] = 107002;
   char a = 0, b = 0;
-  const std::string call =
-      thrown<c10::AcceleratorError>([&] { NPU_CHECK(cann().aclrtMemcpy(&a, 1, &b, 1, ACL_MEMCPY_HOST_TO_HOST)); });
+  const std::string call = thrown<c10::AcceleratorError>(
+      [&] { NPU_CHECK(cann().aclrtMemcpy(&a, 1, &b, 1, ACL_MEMCPY_HOST_TO_HOST)); });
   EXPECT_CONTAINS(call, "aclrtMemcpy failed: ACL_ERROR_RT_CONTEXT_NULL (107002)");
 }
 

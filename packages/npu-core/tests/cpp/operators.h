@@ -11,8 +11,9 @@ struct aclnnAdd : op<aclnnAdd, const aclTensor*, const aclTensor*, const aclScal
   static constexpr const char* name = "aclnnAdd";
   static constexpr const char* directions = "iiio";
 };
-struct aclnnMany : op<aclnnMany, const aclTensorList*, const aclTensor*, const aclIntArray*, const aclFloatArray*,
-                      const aclBoolArray*, double, float, bool, const char*, aclTensor*> {
+struct aclnnMany
+    : op<aclnnMany, const aclTensorList*, const aclTensor*, const aclIntArray*, const aclFloatArray*,
+         const aclBoolArray*, double, float, bool, const char*, aclTensor*> {
   static constexpr const char* name = "aclnnMany";
   static constexpr const char* directions = "iiiiiiiiio";
 };

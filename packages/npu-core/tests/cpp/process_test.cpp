@@ -93,11 +93,13 @@ TEST(Fork, AfterInitialisationTheChildGetsTorchsSentence) {
   EXPECT_TRUE(ran);
   EXPECT_TRUE(in_child([] {
     const std::string message = thrown<c10::Error>([] { synchronize(); });
-    const std::string queued = thrown<c10::Error>([] { LaunchQueue::of(0).enqueue("x", getCurrentNPUStream(), [](aclrtStream) {}); });
-    const char* sentence = "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the "
-                           "'spawn' start method";
-    return message.find(sentence) != std::string::npos && queued.find(sentence) != std::string::npos && in_bad_fork() &&
-           !is_initialized();
+    const std::string queued = thrown<c10::Error>(
+        [] { LaunchQueue::of(0).enqueue("x", getCurrentNPUStream(), [](aclrtStream) {}); });
+    const char* sentence =
+        "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the "
+        "'spawn' start method";
+    return message.find(sentence) != std::string::npos && queued.find(sentence) != std::string::npos &&
+           in_bad_fork() && !is_initialized();
   }));
 }
 
@@ -105,7 +107,8 @@ TEST(Fork, QueriesAnswerInTheChildFromWhatTheParentKnew) {
   start();
   init();
   EXPECT_STREQ(soc_name(), "Ascend910B2");
-  EXPECT_TRUE(in_child([] { return device_count() == 2 && std::string(soc_name()) == "Ascend910B2" && shutdown().empty(); }));
+  EXPECT_TRUE(in_child(
+      [] { return device_count() == 2 && std::string(soc_name()) == "Ascend910B2" && shutdown().empty(); }));
 }
 
 TEST(Shutdown, DrainsTheQueueThenLetsNothingThrough) {
@@ -119,7 +122,8 @@ TEST(Shutdown, DrainsTheQueueThenLetsNothingThrough) {
   EXPECT_EQ(ran, 100);
   EXPECT_EQ(fake.count("aclrtSynchronizeDevice"), 1);
   const size_t before = fake.seen("").size();
-  EXPECT_CONTAINS(thrown<c10::Error>([] { LaunchQueue::of(0).enqueue("late", getCurrentNPUStream(), [](aclrtStream) {}); }),
+  EXPECT_CONTAINS(thrown<c10::Error>(
+                      [] { LaunchQueue::of(0).enqueue("late", getCurrentNPUStream(), [](aclrtStream) {}); }),
                   "shut down");
   EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(); }), "shut down");
   EXPECT_FALSE(cann_usable());
@@ -130,7 +134,8 @@ TEST(Shutdown, DrainsTheQueueThenLetsNothingThrough) {
 
 TEST(Shutdown, TellsTheErrorThatNobodySaw) {
   start();
-  LaunchQueue::of(0).enqueue("doomed", getCurrentNPUStream(), [](aclrtStream) { TORCH_CHECK(false, "lost otherwise"); });
+  LaunchQueue::of(0).enqueue("doomed", getCurrentNPUStream(),
+                             [](aclrtStream) { TORCH_CHECK(false, "lost otherwise"); });
   EXPECT_CONTAINS(shutdown(), "lost otherwise");
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the tests of libnpu_core share. Every test runs in a process of its own (tests/test_cpp.py): the runtime is one
-// a process, and so is its environment.
+// What the tests of libnpu_core share. Every test runs in a process of its own (tests/test_cpp.py): the
+// runtime is one a process, and so is its environment.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,7 +17,9 @@
 
 namespace npu::test {
 
-inline std::string folder(const std::string& fake = "fake") { return std::string(NPU_TEST_FOLDER) + "/" + fake; }
+inline std::string folder(const std::string& fake = "fake") {
+  return std::string(NPU_TEST_FOLDER) + "/" + fake;
+}
 
 // Chooses the fake CANN and loads it; the control block of it.
 inline Fake& start(const std::string& fake = "fake") {

@@ -53,7 +53,8 @@ std::string show(const aclTensor* t) {
   return text + ")+" + std::to_string(t->offset) + "/" + std::to_string(t->storage);
 }
 
-int begin(const char* op, const std::string& details, aclOpExecutor made, uint64_t* workspace, aclOpExecutor** executor) {
+int begin(const char* op, const std::string& details, aclOpExecutor made, uint64_t* workspace,
+          aclOpExecutor** executor) {
   const int code = fake().note(std::string(op) + "GetWorkspaceSize", details);
   if (code) return code;
   *workspace = fake().workspace;
@@ -70,7 +71,8 @@ int finish(aclOpExecutor* e, aclrtStream stream, uint64_t workspace) {
     for (const aclTensor* t : l->tensors) details += hex(t->address) + " ";
   details += "-> ";
   for (const aclTensor* t : e->outputs) details += hex(t->address) + " ";
-  const int code = fake().note(e->op, details + "on " + hex(stream) + " workspace " + std::to_string(workspace));
+  const int code =
+      fake().note(e->op, details + "on " + hex(stream) + " workspace " + std::to_string(workspace));
   if (!e->repeatable) {
     delete e;
     --fake().executors;
@@ -82,8 +84,9 @@ int finish(aclOpExecutor* e, aclrtStream stream, uint64_t workspace) {
 
 extern "C" {
 
-aclTensor* aclCreateTensor(const int64_t* dims, uint64_t n, aclDataType dtype, const int64_t* strides, int64_t offset,
-                           aclFormat format, const int64_t* storage, uint64_t, void* address) {
+aclTensor* aclCreateTensor(const int64_t* dims, uint64_t n, aclDataType dtype, const int64_t* strides,
+                           int64_t offset, aclFormat format, const int64_t* storage, uint64_t,
+                           void* address) {
   fake().note("aclCreateTensor");
   ++fake().tensors;
   return new aclTensor{{dims, dims + n}, {strides, strides + n}, offset, *storage, dtype, format, address};
@@ -94,8 +97,9 @@ aclnnStatus aclDestroyTensor(const aclTensor* t) {
   return 0;
 }
 #ifndef FAKE_WITHOUT_OPTIONAL
-aclnnStatus aclInitTensor(aclTensor* t, const int64_t* dims, uint64_t n, aclDataType dtype, const int64_t* strides,
-                          int64_t offset, aclFormat format, const int64_t* storage, uint64_t, void* address) {
+aclnnStatus aclInitTensor(aclTensor* t, const int64_t* dims, uint64_t n, aclDataType dtype,
+                          const int64_t* strides, int64_t offset, aclFormat format, const int64_t* storage,
+                          uint64_t, void* address) {
   fake().note("aclInitTensor");
   *t = {{dims, dims + n}, {strides, strides + n}, offset, *storage, dtype, format, address};
   return 0;
@@ -176,53 +180,72 @@ aclnnStatus aclSetOutputTensorAddr(aclOpExecutor* e, const size_t index, aclTens
   e->outputs[index]->address = address;
   return 0;
 }
-aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor* e, size_t ir, const size_t relative, aclTensorList*, void* address) {
-  if (const int code = fake().note("aclSetDynamicInputTensorAddr", std::to_string(ir) + "." + std::to_string(relative)))
+aclnnStatus aclSetDynamicInputTensorAddr(aclOpExecutor* e, size_t ir, const size_t relative, aclTensorList*,
+                                         void* address) {
+  if (const int code =
+          fake().note("aclSetDynamicInputTensorAddr", std::to_string(ir) + "." + std::to_string(relative)))
     return code;
   e->input_lists.at(ir)->tensors.at(relative)->address = address;
   return 0;
 }
-aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor*, size_t, const size_t, aclTensorList*, void*) { return 161002; }
+aclnnStatus aclSetDynamicOutputTensorAddr(aclOpExecutor*, size_t, const size_t, aclTensorList*, void*) {
+  return 161002;
+}
 
 // out = self + alpha * other
-aclnnStatus aclnnAddGetWorkspaceSize(const aclTensor* self, const aclTensor* other, const aclScalar* alpha, aclTensor* out,
-                                     uint64_t* workspace, aclOpExecutor** executor) {
-  return begin("aclnnAdd", show(self) + " " + show(other) + " " + std::to_string(alpha->value) + " " + show(out),
-               {"", {const_cast<aclTensor*>(self), const_cast<aclTensor*>(other)}, {out}, {}}, workspace, executor);
+aclnnStatus aclnnAddGetWorkspaceSize(const aclTensor* self, const aclTensor* other, const aclScalar* alpha,
+                                     aclTensor* out, uint64_t* workspace, aclOpExecutor** executor) {
+  return begin(
+      "aclnnAdd", show(self) + " " + show(other) + " " + std::to_string(alpha->value) + " " + show(out),
+      {"", {const_cast<aclTensor*>(self), const_cast<aclTensor*>(other)}, {out}, {}}, workspace, executor);
 }
-aclnnStatus aclnnAdd(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) { return finish(e, s, workspace); }
+aclnnStatus aclnnAdd(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) {
+  return finish(e, s, workspace);
+}
 
 // One parameter of every kind.
-aclnnStatus aclnnManyGetWorkspaceSize(const aclTensorList* list, const aclTensor* optional, const aclIntArray* ints,
-                                      const aclFloatArray* floats, const aclBoolArray* bools, double d, float f, bool b,
-                                      const char* text, aclTensor* self, uint64_t* workspace, aclOpExecutor** executor) {
+aclnnStatus aclnnManyGetWorkspaceSize(const aclTensorList* list, const aclTensor* optional,
+                                      const aclIntArray* ints, const aclFloatArray* floats,
+                                      const aclBoolArray* bools, double d, float f, bool b, const char* text,
+                                      aclTensor* self, uint64_t* workspace, aclOpExecutor** executor) {
   std::string details = std::to_string(list->tensors.size()) + " " + show(optional) + " ";
   for (int64_t v : ints->values) details += std::to_string(v) + ",";
   for (float v : floats->values) details += std::to_string(v) + ",";
   for (bool v : bools->values) details += v ? "T," : "F,";
   details += " " + std::to_string(d) + " " + std::to_string(f) + " " + (b ? "true" : "false") + " " + text;
-  return begin("aclnnMany", details, {"", {}, {self}, {const_cast<aclTensorList*>(list)}}, workspace, executor);
+  return begin("aclnnMany", details, {"", {}, {self}, {const_cast<aclTensorList*>(list)}}, workspace,
+               executor);
 }
-aclnnStatus aclnnMany(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) { return finish(e, s, workspace); }
+aclnnStatus aclnnMany(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) {
+  return finish(e, s, workspace);
+}
 
 // Never repeatable.
-aclnnStatus aclnnRefusesGetWorkspaceSize(const aclTensor* self, aclTensor* out, uint64_t* w, aclOpExecutor** executor) {
+aclnnStatus aclnnRefusesGetWorkspaceSize(const aclTensor* self, aclTensor* out, uint64_t* w,
+                                         aclOpExecutor** executor) {
   return begin("aclnnRefuses", "", {"", {const_cast<aclTensor*>(self)}, {out}, {}, true}, w, executor);
 }
-aclnnStatus aclnnRefuses(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) { return finish(e, s, workspace); }
+aclnnStatus aclnnRefuses(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) {
+  return finish(e, s, workspace);
+}
 
 // Writes to its only tensor.
 aclnnStatus aclnnInplaceGetWorkspaceSize(aclTensor* self, uint64_t* w, aclOpExecutor** executor) {
   return begin("aclnnInplace", "", {"", {self}, {self}, {}}, w, executor);
 }
-aclnnStatus aclnnInplace(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) { return finish(e, s, workspace); }
+aclnnStatus aclnnInplace(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) {
+  return finish(e, s, workspace);
+}
 
 // The shape of `out` depends on data: 3 rows were found.
-aclnnStatus aclnnFindGetWorkspaceSize(const aclTensor* self, aclTensor* out, uint64_t* w, aclOpExecutor** executor) {
+aclnnStatus aclnnFindGetWorkspaceSize(const aclTensor* self, aclTensor* out, uint64_t* w,
+                                      aclOpExecutor** executor) {
   out->dims = {3, static_cast<int64_t>(self->dims.size())};
   return begin("aclnnFind", "", {"", {const_cast<aclTensor*>(self)}, {out}, {}}, w, executor);
 }
-aclnnStatus aclnnFind(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) { return finish(e, s, workspace); }
+aclnnStatus aclnnFind(void*, uint64_t workspace, aclOpExecutor* e, aclrtStream s) {
+  return finish(e, s, workspace);
+}
 
 // Exported with its second phase missing.
 aclnnStatus aclnnHalfGetWorkspaceSize(uint64_t*, aclOpExecutor**) { return 0; }

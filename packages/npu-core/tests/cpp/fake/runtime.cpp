@@ -12,6 +12,7 @@ extern "C" Fake* fake_cann() {
 }
 
 int Fake::note(const std::string& symbol, const std::string& details) {
+  if (quiet) return 0;
   std::lock_guard lock(mutex);
   calls.push_back(symbol + (details.empty() ? "" : " " + details));
   auto it = fail.find(symbol);
@@ -135,7 +136,8 @@ aclError aclrtMemcpy(void* dst, size_t, const void* src, size_t n, aclrtMemcpyKi
   return 0;
 }
 aclError aclrtMemcpyAsync(void* dst, size_t, const void* src, size_t n, aclrtMemcpyKind kind, aclrtStream s) {
-  if (const int code = fake().note("aclrtMemcpyAsync", std::to_string(kind) + " on " + number(s))) return code;
+  if (const int code = fake().note("aclrtMemcpyAsync", std::to_string(kind) + " on " + number(s)))
+    return code;
   std::memcpy(dst, src, n);
   return 0;
 }

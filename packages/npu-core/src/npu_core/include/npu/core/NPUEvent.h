@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Events: markers in a stream that others wait for and that measure time.
 //
-// record() and block() take their place in the launch queue like every other work. An event waited for on another
-// device, whose record has not left its own queue, holds that other queue back until it has. An NPUEvent belongs to one
-// owner (movable, not copyable); queued work keeps the underlying aclrtEvent alive by itself. It may be used from
-// several threads if its owner orders record() against everything else.
+// record() and block() take their place in the launch queue like every other work. An event waited for on
+// another device, whose record has not left its own queue, holds that other queue back until it has. An
+// NPUEvent belongs to one owner (movable, not copyable); queued work keeps the underlying aclrtEvent alive by
+// itself. It may be used from several threads if its owner orders record() against everything else.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Devices, lazy initialisation, fork and shutdown.
 //
-// Policy. CANN is initialised (aclInit) on the first call that needs a device, never by a query. A process forked
-// from an initialised one has neither CANN's threads nor ours: every use of a device in it raises, queries answer from
-// what the parent knew. The current device is ours, a thread-local index; CANN's own per-thread device follows it
-// lazily through bind_device().
+// Policy. CANN is initialised (aclInit) on the first call that needs a device, never by a query. A process
+// forked from an initialised one has neither CANN's threads nor ours: every use of a device in it raises,
+// queries answer from what the parent knew. The current device is ours, a thread-local index; CANN's own
+// per-thread device follows it lazily through bind_device().
 #pragma once
 
 #include <c10/core/Device.h>
@@ -38,13 +38,13 @@ NPU_API DeviceIndex exchange_device(DeviceIndex device);
 // Whether this process used `device` (it got a context). Does not initialise.
 NPU_API bool has_context(DeviceIndex device) noexcept;
 
-// Initialises CANN. Raises RuntimeError without a usable runtime, in a forked child of an initialised process and
-// after shutdown. Cheap when done already.
+// Initialises CANN. Raises RuntimeError without a usable runtime, in a forked child of an initialised process
+// and after shutdown. Cheap when done already.
 NPU_API void init();
 NPU_API bool is_initialized() noexcept;
 NPU_API bool in_bad_fork() noexcept;
-// init() and, for this thread, aclrtSetDevice(device) if CANN's current device differs. To be called before any CANN
-// call that works on the thread's device; the launch threads are bound already.
+// init() and, for this thread, aclrtSetDevice(device) if CANN's current device differs. To be called before
+// any CANN call that works on the thread's device; the launch threads are bound already.
 NPU_API void bind_device(DeviceIndex device);
 
 // Waits for everything enqueued on the device (or the current one), then raises its first error.
@@ -57,9 +57,9 @@ NPU_API const char* soc_name() noexcept;
 NPU_API bool supports_dtype(int acl_dtype) noexcept;
 NPU_API bool can_access_peer(DeviceIndex device, DeviceIndex peer);
 
-// Once, from Python's atexit: no new work is taken, the queues are flushed, the devices synchronised with a time limit
-// and errors ignored; afterwards no call reaches CANN. Answers the message of an asynchronous error that nobody saw,
-// or "". Does nothing in a forked child.
+// Once, from Python's atexit: no new work is taken, the queues are flushed, the devices synchronised with a
+// time limit and errors ignored; afterwards no call reaches CANN. Answers the message of an asynchronous
+// error that nobody saw, or "". Does nothing in a forked child.
 NPU_API std::string shutdown() noexcept;
 
 }  // namespace npu

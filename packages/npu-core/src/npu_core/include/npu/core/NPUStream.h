@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Streams of an NPU, by value.
 //
-// Stream pool note. A device has a default stream (id 0) and two pools of 32 streams, normal and high priority, handed
-// out round robin; each aclrtStream is created on first use and lives as long as the process. Streams that only wrap a
-// foreign aclrtStream have its address as id.
+// Stream pool note. A device has a default stream (id 0) and two pools of 32 streams, normal and high
+// priority, handed out round robin; each aclrtStream is created on first use and lives as long as the
+// process. Streams that only wrap a foreign aclrtStream have its address as id.
 //
-// All work of ours on a stream goes through the device's launch queue (launch_queue.h), in program order. Someone who
-// wants to put work on the aclrtStream directly takes it with stream(), which first flushes that queue.
+// All work of ours on a stream goes through the device's launch queue (launch_queue.h), in program order.
+// Someone who wants to put work on the aclrtStream directly takes it with stream(), which first flushes that
+// queue.
 #pragma once
 
 #include <c10/core/Stream.h>

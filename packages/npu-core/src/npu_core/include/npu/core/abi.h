@@ -3,13 +3,14 @@
 //
 // Policy. A plugin library neither links libnpu_core nor has an undefined symbol from it: it exports
 // `npu_plugin_init`, npu-core calls that once with this table, and every later call goes through a slot.
-//   1. `major` changes when a slot is removed or changes meaning; a plugin built for another major is refused.
+//   1. `major` changes when a slot is removed or changes meaning; a plugin built for another major is
+//   refused.
 //   2. New slots are appended and raise `minor`; a plugin refuses a table with a smaller minor than it needs.
 //   3. `struct_size` and `slot_count` are checked by both sides before any slot is called.
-// The plugin's needs are also in its wheel's metadata, so that a mismatch is refused before anything is loaded;
-// the handshake is the second lock. Tensors cross as c10::TensorImpl, which is safe because a plugin is bound to
-// one minor release of torch. Nothing is thrown across a slot: a slot returns a status, and the message is read
-// with `last_error` on the same thread.
+// The plugin's needs are also in its wheel's metadata, so that a mismatch is refused before anything is
+// loaded; the handshake is the second lock. Tensors cross as c10::TensorImpl, which is safe because a plugin
+// is bound to one minor release of torch. Nothing is thrown across a slot: a slot returns a status, and the
+// message is read with `last_error` on the same thread.
 #pragma once
 
 #include <stddef.h>
@@ -36,13 +37,15 @@ typedef enum npu_status {
   NPU_TYPE_ERROR = 7,       // TypeError
 } npu_status;
 
-// One aclnn operator as its caller declares it: static storage, one an operator. `handle` belongs to npu-core,
-// which keeps there what it resolved and cached.
+// One aclnn operator as its caller declares it: static storage, one an operator. `handle` belongs to
+// npu-core, which keeps there what it resolved and cached.
 typedef struct npu_operator {
   const char* name;  // as CANN exports it, "aclnnAdd"
   // Calls the first phase `entry` with each word of `args` cast to its parameter's type.
-  aclnnStatus (*prepare)(void* entry, const uint64_t* args, uint64_t* workspace_size, aclOpExecutor** executor);
-  const char* directions;  // one letter a parameter: 'i' in, 'o' out, 'b' both; its length is the parameter count
+  aclnnStatus (*prepare)(void* entry, const uint64_t* args, uint64_t* workspace_size,
+                         aclOpExecutor** executor);
+  const char*
+      directions;  // one letter a parameter: 'i' in, 'o' out, 'b' both; its length is the parameter count
   void* handle;
 } npu_operator;
 
@@ -59,11 +62,12 @@ typedef enum npu_arg_kind {
   NPU_ARG_WORD = 9,     // `word`: an integer, bool or dtype as int64_t, a float or double by its bits
 } npu_arg_kind;
 
-// One argument of a launch. Everything it points to is copied before the launch returns; a tensor's memory must
-// stay allocated on the stream's order, which the caching allocator grants to every torch tensor.
+// One argument of a launch. Everything it points to is copied before the launch returns; a tensor's memory
+// must stay allocated on the stream's order, which the caching allocator grants to every torch tensor.
 typedef struct npu_arg {
-  uint32_t kind;   // npu_arg_kind
-  int32_t dtype;   // aclDataType of a scalar; of an NPU_ARG_NONE, the npu_arg_kind that is absent (0: not known)
+  uint32_t kind;  // npu_arg_kind
+  int32_t
+      dtype;  // aclDataType of a scalar; of an NPU_ARG_NONE, the npu_arg_kind that is absent (0: not known)
   uint64_t count;  // elements of a list, bytes of a string
   union {
     const void* object;
@@ -72,7 +76,8 @@ typedef struct npu_arg {
 } npu_arg;
 
 // A callback that runs on the launch thread with the stream's native handle, in the order of the stream's
-// launches. A status other than NPU_OK is raised at the next synchronising call, with `message` if it set one.
+// launches. A status other than NPU_OK is raised at the next synchronising call, with `message` if it set
+// one.
 typedef npu_status (*npu_task)(void* payload, aclrtStream stream, const char** message);
 
 typedef struct npu_core_table {
@@ -99,9 +104,9 @@ typedef struct npu_core_table {
   // Enqueues `task` on the current stream; `size` bytes of `payload` are copied. `name` is for messages.
   npu_status (*enqueue)(const char* name, npu_task task, const void* payload, size_t size);
 
-  // Copies bytes between devices and host on the current stream; a device of -1 is the host. Between a device and the
-  // host, a copy that is not `non_blocking`, or touches pageable host memory, has happened when this returns. Between
-  // devices it is in the order of both devices' current streams.
+  // Copies bytes between devices and host on the current stream; a device of -1 is the host. Between a device
+  // and the host, a copy that is not `non_blocking`, or touches pageable host memory, has happened when this
+  // returns. Between devices it is in the order of both devices' current streams.
   npu_status (*copy)(void* dst, int8_t dst_device, const void* src, int8_t src_device, size_t nbytes,
                      bool non_blocking);
   // Sets bytes on the current stream.

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The environment variables that libnpu_core reads: the only place that does. Read once, at first use.
 //
-//   TASK_QUEUE_ENABLE       0: every launch runs on the calling thread. Else (1, 2, unset): on the launch thread.
-//   ASCEND_LAUNCH_BLOCKING  1: as TASK_QUEUE_ENABLE=0, and each launch waits for its stream: an error then shows at the
+//   TASK_QUEUE_ENABLE       0: every launch runs on the calling thread. Else (1, 2, unset): on the launch
+//   thread. ASCEND_LAUNCH_BLOCKING  1: as TASK_QUEUE_ENABLE=0, and each launch waits for its stream: an error
+//   then shows at the
 //                           Python line that caused it.
-//   NPU_EXECUTOR_CACHE      0: no repeatable executors, each launch runs both phases anew. A number above 1 bounds the
+//   NPU_EXECUTOR_CACHE      0: no repeatable executors, each launch runs both phases anew. A number above 1
+//   bounds the
 //                           cache of each device to that many executors (default 1024).
-//   PYTORCH_NPU_ALLOC_CONF  settings of the caching allocator, `key:value,...`: those of torch's PYTORCH_ALLOC_CONF and
+//   PYTORCH_NPU_ALLOC_CONF  settings of the caching allocator, `key:value,...`: those of torch's
+//   PYTORCH_ALLOC_CONF and
 //                           per_process_memory_fraction. Checked when the allocator is first used.
-//   NPU_FALLBACK            error: a CPU fallback raises NotImplementedError. Else (warn, unset): it is counted.
+//   NPU_FALLBACK            error: a CPU fallback raises NotImplementedError. Else (warn, unset): it is
+//   counted.
 //
-// CANN's own variables that the loader follows: ASCEND_CUSTOM_OPP_PATH, ASCEND_OPP_PATH (custom operators), LD_PRELOAD
-// (a preloaded library may interpose CANN's symbols).
+// CANN's own variables that the loader follows: ASCEND_CUSTOM_OPP_PATH, ASCEND_OPP_PATH (custom operators),
+// LD_PRELOAD (a preloaded library may interpose CANN's symbols).
 #pragma once
 
 #include <cstddef>

@@ -35,44 +35,70 @@ inline const npu_core_table& core() { return *g_core; }
   std::string message = core().last_error(&code);
   c10::SourceLocation at{func, file, line};
   switch (status) {
-    case NPU_OUT_OF_MEMORY: throw c10::OutOfMemoryError(at, std::move(message));
-    case NPU_DEVICE_ERROR: throw c10::AcceleratorError(at, code, std::move(message));
-    case NPU_NOT_IMPLEMENTED: throw c10::NotImplementedError(at, std::move(message));
-    case NPU_VALUE_ERROR: throw c10::ValueError(at, std::move(message));
-    case NPU_INDEX_ERROR: throw c10::IndexError(at, std::move(message));
-    case NPU_TYPE_ERROR: throw c10::TypeError(at, std::move(message));
-    default: throw c10::Error(at, std::move(message));
+    case NPU_OUT_OF_MEMORY:
+      throw c10::OutOfMemoryError(at, std::move(message));
+    case NPU_DEVICE_ERROR:
+      throw c10::AcceleratorError(at, code, std::move(message));
+    case NPU_NOT_IMPLEMENTED:
+      throw c10::NotImplementedError(at, std::move(message));
+    case NPU_VALUE_ERROR:
+      throw c10::ValueError(at, std::move(message));
+    case NPU_INDEX_ERROR:
+      throw c10::IndexError(at, std::move(message));
+    case NPU_TYPE_ERROR:
+      throw c10::TypeError(at, std::move(message));
+    default:
+      throw c10::Error(at, std::move(message));
   }
 }
 
-#define NPU_CALL(expression)                                                                    \
-  do {                                                                                          \
-    if (auto npu_status_ = (expression); C10_UNLIKELY(npu_status_ != NPU_OK))                   \
-      ::npu::raise(npu_status_, __func__, __FILE__, static_cast<uint32_t>(__LINE__));           \
+#define NPU_CALL(expression)                                                          \
+  do {                                                                                \
+    if (auto npu_status_ = (expression); C10_UNLIKELY(npu_status_ != NPU_OK))         \
+      ::npu::raise(npu_status_, __func__, __FILE__, static_cast<uint32_t>(__LINE__)); \
   } while (false)
 
 // aclDataType of a torch dtype. ValueError for one that CANN has no type for.
 aclDataType inline acl_dtype(c10::ScalarType t) {
   switch (t) {
-    case c10::kFloat: return ACL_FLOAT;
-    case c10::kHalf: return ACL_FLOAT16;
-    case c10::kBFloat16: return ACL_BF16;
-    case c10::kDouble: return ACL_DOUBLE;
-    case c10::kLong: return ACL_INT64;
-    case c10::kInt: return ACL_INT32;
-    case c10::kShort: return ACL_INT16;
-    case c10::kChar: return ACL_INT8;
-    case c10::kByte: return ACL_UINT8;
-    case c10::kBool: return ACL_BOOL;
-    case c10::kUInt16: return ACL_UINT16;
-    case c10::kUInt32: return ACL_UINT32;
-    case c10::kUInt64: return ACL_UINT64;
-    case c10::kComplexFloat: return ACL_COMPLEX64;
-    case c10::kComplexDouble: return ACL_COMPLEX128;
-    case c10::kComplexHalf: return ACL_COMPLEX32;
-    case c10::kFloat8_e5m2: return ACL_FLOAT8_E5M2;
-    case c10::kFloat8_e4m3fn: return ACL_FLOAT8_E4M3FN;
-    default: TORCH_CHECK_VALUE(false, "npu has no dtype for ", t);
+    case c10::kFloat:
+      return ACL_FLOAT;
+    case c10::kHalf:
+      return ACL_FLOAT16;
+    case c10::kBFloat16:
+      return ACL_BF16;
+    case c10::kDouble:
+      return ACL_DOUBLE;
+    case c10::kLong:
+      return ACL_INT64;
+    case c10::kInt:
+      return ACL_INT32;
+    case c10::kShort:
+      return ACL_INT16;
+    case c10::kChar:
+      return ACL_INT8;
+    case c10::kByte:
+      return ACL_UINT8;
+    case c10::kBool:
+      return ACL_BOOL;
+    case c10::kUInt16:
+      return ACL_UINT16;
+    case c10::kUInt32:
+      return ACL_UINT32;
+    case c10::kUInt64:
+      return ACL_UINT64;
+    case c10::kComplexFloat:
+      return ACL_COMPLEX64;
+    case c10::kComplexDouble:
+      return ACL_COMPLEX128;
+    case c10::kComplexHalf:
+      return ACL_COMPLEX32;
+    case c10::kFloat8_e5m2:
+      return ACL_FLOAT8_E5M2;
+    case c10::kFloat8_e4m3fn:
+      return ACL_FLOAT8_E4M3FN;
+    default:
+      TORCH_CHECK_VALUE(false, "npu has no dtype for ", t);
   }
 }
 
@@ -81,16 +107,22 @@ namespace detail {
 // A parameter's C type from a word, and back: integers by value, floating point by bits, objects by address.
 template <class T>
 T from_word(uint64_t w) {
-  if constexpr (std::is_pointer_v<T>) return reinterpret_cast<T>(w);
-  else if constexpr (std::is_same_v<T, double>) return std::bit_cast<double>(w);
-  else if constexpr (std::is_same_v<T, float>) return std::bit_cast<float>(static_cast<uint32_t>(w));
-  else return static_cast<T>(static_cast<int64_t>(w));
+  if constexpr (std::is_pointer_v<T>)
+    return reinterpret_cast<T>(w);
+  else if constexpr (std::is_same_v<T, double>)
+    return std::bit_cast<double>(w);
+  else if constexpr (std::is_same_v<T, float>)
+    return std::bit_cast<float>(static_cast<uint32_t>(w));
+  else
+    return static_cast<T>(static_cast<int64_t>(w));
 }
 
 template <class T>
 uint64_t to_word(double v) {
-  if constexpr (std::is_same_v<T, double>) return std::bit_cast<uint64_t>(v);
-  else return std::bit_cast<uint32_t>(static_cast<float>(v));
+  if constexpr (std::is_same_v<T, double>)
+    return std::bit_cast<uint64_t>(v);
+  else
+    return std::bit_cast<uint32_t>(static_cast<float>(v));
 }
 
 // A scalar's bytes, kept by the launching frame until the core has copied them.
@@ -101,11 +133,18 @@ struct ScalarValue {
 
 inline ScalarValue scalar_value(const c10::Scalar& s) {
   ScalarValue v{};
-  auto put = [&v](auto x, aclDataType t) { std::memcpy(v.bytes, &x, sizeof x); v.dtype = t; };
-  if (s.isBoolean()) put(s.toBool(), ACL_BOOL);
-  else if (s.isIntegral(false)) put(s.toLong(), ACL_INT64);
-  else if (s.isComplex()) put(s.toComplexDouble(), ACL_COMPLEX128);
-  else put(s.toDouble(), ACL_DOUBLE);
+  auto put = [&v](auto x, aclDataType t) {
+    std::memcpy(v.bytes, &x, sizeof x);
+    v.dtype = t;
+  };
+  if (s.isBoolean())
+    put(s.toBool(), ACL_BOOL);
+  else if (s.isIntegral(false))
+    put(s.toLong(), ACL_INT64);
+  else if (s.isComplex())
+    put(s.toComplexDouble(), ACL_COMPLEX128);
+  else
+    put(s.toDouble(), ACL_DOUBLE);
   return v;
 }
 
@@ -121,22 +160,23 @@ inline npu_arg object(npu_arg_kind kind, const void* p, uint64_t count = 1) {
 template <class P>
 npu_arg absent() {
   npu_arg a{};
-  if constexpr (std::is_same_v<P, const aclTensor*> || std::is_same_v<P, aclTensor*>) a.dtype = NPU_ARG_TENSOR;
-  else if constexpr (std::is_same_v<P, const aclTensorList*> || std::is_same_v<P, aclTensorList*>) a.dtype = NPU_ARG_TENSORS;
-  else a.dtype = NPU_ARG_WORD;  // anything that has no address to replace
+  if constexpr (std::is_same_v<P, const aclTensor*> || std::is_same_v<P, aclTensor*>)
+    a.dtype = NPU_ARG_TENSOR;
+  else if constexpr (std::is_same_v<P, const aclTensorList*> || std::is_same_v<P, aclTensorList*>)
+    a.dtype = NPU_ARG_TENSORS;
+  else
+    a.dtype = NPU_ARG_WORD;  // anything that has no address to replace
   return a;
 }
 
-// One overload a C++ type that an operator's argument may have. `P` is the ABI's parameter type. The result of
-// `hold` lives until the launch returned; `pack` points into it.
+// One overload a C++ type that an operator's argument may have. `P` is the ABI's parameter type. The result
+// of `hold` lives until the launch returned; `pack` points into it.
 template <class P>
 struct Packer {
   static npu_arg pack(const at::Tensor& t) {
     return t.defined() ? object(NPU_ARG_TENSOR, t.unsafeGetTensorImpl()) : absent<P>();
   }
-  static npu_arg pack(const std::optional<at::Tensor>& t) {
-    return t.has_value() ? pack(*t) : absent<P>();
-  }
+  static npu_arg pack(const std::optional<at::Tensor>& t) { return t.has_value() ? pack(*t) : absent<P>(); }
   static npu_arg pack(const ScalarValue& s) {
     npu_arg a = object(NPU_ARG_SCALAR, s.bytes);
     a.dtype = s.dtype;
@@ -153,10 +193,12 @@ struct Packer {
   static npu_arg pack(std::string_view s) { return object(NPU_ARG_STRING, s.data(), s.size()); }
   static npu_arg pack(c10::ScalarType t) { return word(static_cast<uint64_t>(acl_dtype(t))); }
   template <class T>
-    requires std::is_arithmetic_v<T>
+  requires std::is_arithmetic_v<T>
   static npu_arg pack(T v) {
-    if constexpr (std::is_floating_point_v<P>) return word(to_word<P>(static_cast<double>(v)));
-    else return word(static_cast<uint64_t>(static_cast<int64_t>(v)));
+    if constexpr (std::is_floating_point_v<P>)
+      return word(to_word<P>(static_cast<double>(v)));
+    else
+      return word(static_cast<uint64_t>(static_cast<int64_t>(v)));
   }
   static npu_arg pack(std::nullopt_t) { return absent<P>(); }
 
@@ -188,7 +230,8 @@ decltype(auto) hold(const T& v) {
 
 }  // namespace detail
 
-// Declares an operator: `Self` supplies `name` and `directions` (see npu_operator), `P...` the first phase's parameter types.
+// Declares an operator: `Self` supplies `name` and `directions` (see npu_operator), `P...` the first phase's
+// parameter types.
 template <class Self, class... P>
 struct op {
   static constexpr size_t arity = sizeof...(P);
@@ -231,7 +274,8 @@ void launch(const A&... a) {
   detail::launch_held<Op>(detail::hold(a)...);
 }
 
-// Runs `Op` to its end and answers the shape of argument `shaped`: for operators whose output shape depends on data.
+// Runs `Op` to its end and answers the shape of argument `shaped`: for operators whose output shape depends
+// on data.
 template <class Op, class... A>
 std::vector<int64_t> launch_shaped(uint32_t shaped, const A&... a) {
   return [&](const auto&... held) {
@@ -246,11 +290,11 @@ std::vector<int64_t> launch_shaped(uint32_t shaped, const A&... a) {
 }  // namespace npu
 
 // Defines a plugin library's `npu_plugin_init`; `needs_minor` is the smallest table minor that has its slots.
-#define NPU_PLUGIN(needs_minor)                                                                          \
+#define NPU_PLUGIN(needs_minor)                                                                            \
   extern "C" __attribute__((visibility("default"))) const char* npu_plugin_init(const npu_core_table* t) { \
-    if (t->major != NPU_CORE_ABI_MAJOR) return "npu-core's table has another major version";             \
-    if (t->minor < (needs_minor)) return "npu-core's table is older than this plugin needs";             \
-    if (t->struct_size < sizeof(uint32_t) * 4 || t->slot_count == 0) return "npu-core's table is empty";  \
-    ::npu::g_core = t;                                                                                   \
-    return nullptr;                                                                                      \
+    if (t->major != NPU_CORE_ABI_MAJOR) return "npu-core's table has another major version";               \
+    if (t->minor < (needs_minor)) return "npu-core's table is older than this plugin needs";               \
+    if (t->struct_size < sizeof(uint32_t) * 4 || t->slot_count == 0) return "npu-core's table is empty";   \
+    ::npu::g_core = t;                                                                                     \
+    return nullptr;                                                                                        \
   }

@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The launch queue: one FIFO and one launch thread a device.
 //
-// Everything that reaches a stream goes through its device's queue: operators, copies, event records and waits,
-// callbacks. So work arrives in program order, the caller pays only for copying its arguments, and what CANN makes
-// slow (descriptors, first phase, workspace) happens beside the Python thread.
+// Everything that reaches a stream goes through its device's queue: operators, copies, event records and
+// waits, callbacks. So work arrives in program order, the caller pays only for copying its arguments, and
+// what CANN makes slow (descriptors, first phase, workspace) happens beside the Python thread.
 //
 // Rules, and what breaks without them:
 //   1. Lock order: the queue's mutex is a leaf. No CANN call, no other lock and no Python under it.
-//   2. A task never waits for Python (the GIL) nor for a lock that someone holds while flushing: the queue is bounded,
+//   2. A task never waits for Python (the GIL) nor for a lock that someone holds while flushing: the queue is
+//   bounded,
 //      and a full queue makes its caller wait, GIL or not. Deadlock otherwise.
-//   3. A task never enqueues on its own device. It may wait for a ticket of another device that was given out before
+//   3. A task never enqueues on its own device. It may wait for a ticket of another device that was given out
+//   before
 //      it was enqueued; that order makes cycles impossible.
-//   4. Memory named by queued work is freed to CANN only after flush() and a synchronisation; handing it on in stream
+//   4. Memory named by queued work is freed to CANN only after flush() and a synchronisation; handing it on
+//   in stream
 //      order (what a caching allocator does) needs neither.
 //
 // Inline modes (env.h): the task runs on the calling thread before enqueue() returns, and throws there.
 //
-// Errors of queued work: the first is kept, with operator, shapes, dtypes and the Python line that enqueued it, and
-// raised once, by the next synchronising call on that device. Later work still runs.
+// Errors of queued work: the first is kept, with operator, shapes, dtypes and the Python line that enqueued
+// it, and raised once, by the next synchronising call on that device. Later work still runs.
 #pragma once
 
 #include <cstdint>
@@ -67,10 +70,11 @@ class NPU_API LaunchQueue {
 
   DeviceIndex device() const noexcept { return device_; }
 
-  // Enqueues a copy of `size` bytes of `payload`, 16-byte aligned when the task gets it. RuntimeError after shutdown, in a
-  // bad fork, and from a task of this same queue.
+  // Enqueues a copy of `size` bytes of `payload`, 16-byte aligned when the task gets it. RuntimeError after
+  // shutdown, in a bad fork, and from a task of this same queue.
   Ticket enqueue(const TaskKind& kind, const NPUStream& stream, const void* payload, size_t size);
-  Ticket enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload, size_t size);  // internal
+  Ticket enqueue(const TaskKind& kind, detail::StreamState& stream, const void* payload,
+                 size_t size);  // internal
 
   // Enqueues `task(aclrtStream)`, a small callable without ownership: it is copied as bytes. It may throw.
   template <class F>
@@ -78,8 +82,8 @@ class NPU_API LaunchQueue {
     static_assert(std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>,
                   "a queued task is copied as bytes: capture plain values and raw pointers");
     return enqueue_named(
-        name, stream, [](const void* f, const TaskContext& c) { (*static_cast<const F*>(f))(c.stream); }, &task,
-        sizeof task);
+        name, stream, [](const void* f, const TaskContext& c) { (*static_cast<const F*>(f))(c.stream); },
+        &task, sizeof task);
   }
 
   // Waits until everything enqueued so far, or up to `ticket`, was handed to CANN. Raises nothing.
@@ -99,7 +103,8 @@ class NPU_API LaunchQueue {
 
  private:
   explicit LaunchQueue(DeviceIndex device);
-  Ticket enqueue_named(const char* name, const NPUStream& stream, TaskRun run, const void* payload, size_t size);
+  Ticket enqueue_named(const char* name, const NPUStream& stream, TaskRun run, const void* payload,
+                       size_t size);
 
   struct Impl;
   DeviceIndex device_;
@@ -111,12 +116,13 @@ NPU_API void synchronize_stream(const NPUStream& stream);
 // Flushes all queues of this process that were started. Raises nothing.
 NPU_API void flush_all() noexcept;
 
-// To be called after an option of CANN changed that operators look at in their first phase (determinism, precision):
-// executors cached before are not used any more.
+// To be called after an option of CANN changed that operators look at in their first phase (determinism,
+// precision): executors cached before are not used any more.
 NPU_API void launch_options_changed() noexcept;
 
-// Called when CANN has no memory for a workspace: frees what it can on `device` and answers whether it freed anything.
-// Runs on the launch thread, so it must neither flush nor wait for a lock that someone holds while flushing.
+// Called when CANN has no memory for a workspace: frees what it can on `device` and answers whether it freed
+// anything. Runs on the launch thread, so it must neither flush nor wait for a lock that someone holds while
+// flushing.
 using ReclaimHook = bool (*)(DeviceIndex device) noexcept;
 NPU_API void set_reclaim_hook(ReclaimHook hook) noexcept;
 

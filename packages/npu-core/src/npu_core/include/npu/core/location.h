@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Where in the user's Python a piece of work was enqueued.
 //
-// Taking a location costs tens of nanoseconds on every launch, so it is two words that only the hook understands; it
-// becomes text when an error is raised. libnpu_core knows no Python: _C installs the hook.
+// Taking a location costs tens of nanoseconds on every launch, so it is two words that only the hook
+// understands; it becomes text when an error is raised. libnpu_core knows no Python: _C installs the hook.
 #pragma once
 
 #include <cstdint>
