@@ -117,6 +117,17 @@ def test_max_pooling_and_its_backward(cann: Cann) -> None:
     torch.testing.assert_close(got, expected[0])
 
 
+def test_max_pooling_remembers_winners_in_a_mask(cann: Cann) -> None:
+    want, grad, expected = gradients(lambda x: F.max_pool2d(x, 3, 2, 1), IMAGE)
+    how = [[3, 3], [2, 2], [1, 1], [1, 1], False]
+    (out,), mask = like(want), torch.empty(2, 4, 9, 64, dtype=torch.int8)
+    cann.run("aclnnMaxPool2dWithMask", IMAGE, *how, out, mask)
+    torch.testing.assert_close(out, want)
+    (got,) = like(IMAGE)
+    cann.run("aclnnMaxPool2dWithMaskBackward", grad, IMAGE, mask, *how, got)
+    torch.testing.assert_close(got, expected[0])
+
+
 def test_average_pooling_and_its_backward(cann: Cann) -> None:
     want, grad, expected = gradients(lambda x: F.avg_pool2d(x, 2), IMAGE)
     how = [[2, 2], [2, 2], [0, 0], False, True, 0, 0]

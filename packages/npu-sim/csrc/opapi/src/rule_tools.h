@@ -66,6 +66,9 @@ inline void expect_outputs(const Call& c, Sizes s, const char* why) {
   });
 }
 
+// The shape that all inputs broadcast to; refuses inputs that do not.
+Shape broadcast_shape(const Call& c);
+
 // Bool < integer < floating point < complex.
 int category(aclDataType t);
 

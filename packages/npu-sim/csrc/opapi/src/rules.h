@@ -63,6 +63,28 @@ Rule topk;
 Rule permuted;   // outputs have as many elements as the first input
 Rule like_self;  // outputs have the shape of 'self'
 
+// Indexing by tensors; an integer result is checked, one by masks depends on data.
+Rule index;
+Rule index_put;
+Rule embedding_backward;
+
+// Creation: as many elements as the numbers say.
+Rule arange;
+Rule range;
+Rule counted;  // 'n' or 'steps' elements
+Rule eye;
+Rule repeat;
+Rule dropout_mask;
+
+// Losses: `reduction` is 0 to 2, the output has one element or each row's.
+Rule loss;
+Rule nll_loss;
+Rule nll_loss_backward;
+
+Rule convolution;
+Rule pool2d;
+Rule pool2d_values;  // the first output only: the second is a mask
+
 // Bytes for partial results: enough that a caller which ignores workspace is found out.
 Workspace input_bytes;
 Workspace output_bytes;

@@ -26,8 +26,6 @@ int category(aclDataType t) {
   }
 }
 
-namespace {
-
 Shape broadcast_shape(const Call& c) {
   Shape s;
   for_each_input(c, [&](const Param& p, const FlatTensor& t) {
@@ -43,6 +41,8 @@ Shape broadcast_shape(const Call& c) {
   });
   return s;
 }
+
+namespace {
 
 void castable(const Call& c, int least) {
   int from = least;

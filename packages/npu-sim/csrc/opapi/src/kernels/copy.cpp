@@ -22,16 +22,16 @@ NPU_SIM_KERNEL(aclnnInplaceFillTensor) = [](Out self, In value) {
   self.fill_(value.numel() == 1 ? value.reshape({}) : value);
 };
 
-NPU_SIM_KERNEL(aclnnArange) = [](Num start, Num end, Num step, Out out) {
+NPU_SIM_KERNEL(aclnnArange, rules::arange) = [](Num start, Num end, Num step, Out out) {
   at::arange_out(out, start, end, step);
 };
-NPU_SIM_KERNEL(aclnnRange) = [](Num start, Num end, Num step, Out out) {
+NPU_SIM_KERNEL(aclnnRange, rules::range) = [](Num start, Num end, Num step, Out out) {
   at::range_out(out, start, end, step);
 };
-NPU_SIM_KERNEL(aclnnLinspace) = [](Num start, Num end, int64_t steps, Out out) {
+NPU_SIM_KERNEL(aclnnLinspace, rules::counted) = [](Num start, Num end, int64_t steps, Out out) {
   at::linspace_out(out, start, end, steps);
 };
-NPU_SIM_KERNEL(aclnnEye) = [](int64_t n, int64_t m, Out out) { at::eye_out(out, n, m); };
+NPU_SIM_KERNEL(aclnnEye, rules::eye) = [](int64_t n, int64_t m, Out out) { at::eye_out(out, n, m); };
 NPU_SIM_KERNEL(aclnnTril, rules::same) = [](In self, int64_t diagonal, Out out) {
   at::tril_out(out, self, diagonal);
 };

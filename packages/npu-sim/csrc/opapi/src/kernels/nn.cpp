@@ -47,10 +47,10 @@ std::optional<int64_t> divisor(int64_t v) { return v ? std::optional(v) : std::n
 
 }  // namespace
 
-NPU_SIM_KERNEL(aclnnConvolution, nullptr, rules::output_bytes) = [](In input, In weight, OptIn bias,
-                                                                    Dims stride, Dims padding, Dims dilation,
-                                                                    bool transposed, Dims output_padding,
-                                                                    int64_t groups, Out out, int64_t) {
+NPU_SIM_KERNEL(aclnnConvolution, rules::convolution,
+               rules::output_bytes) = [](In input, In weight, OptIn bias, Dims stride, Dims padding,
+                                         Dims dilation, bool transposed, Dims output_padding, int64_t groups,
+                                         Out out, int64_t) {
   std::optional<at::Tensor> b;
   if (bias) b = bias->reshape({-1}).to(input.scalar_type());
   put(out, at::convolution(input, weight, b, stride, padding, dilation, transposed, output_padding, groups));
@@ -123,7 +123,7 @@ NPU_SIM_KERNEL(aclnnGroupNormBackward, nullptr, rules::input_bytes) =
       put(grad_beta, b);
     };
 
-NPU_SIM_KERNEL(aclnnMaxPool2dWithIndices, nullptr, rules::output_bytes) =
+NPU_SIM_KERNEL(aclnnMaxPool2dWithIndices, rules::pool2d, rules::output_bytes) =
     [](In self, Dims kernel, Dims stride, Dims padding, Dims dilation, bool ceil, Out out, Out indices) {
       auto [o, i] = at::max_pool2d_with_indices(self, kernel, stride, padding, dilation, ceil);
       put(out, o);
@@ -135,8 +135,8 @@ NPU_SIM_KERNEL(aclnnMaxPool2dWithIndicesBackward,
   put(out, at::max_pool2d_with_indices_backward(grad, self, kernel, stride, padding, dilation, ceil,
                                                 indices.to(at::kLong)));
 };
-NPU_SIM_KERNEL(aclnnAvgPool2d) = [](In self, Dims kernel, Dims stride, Dims padding, bool ceil,
-                                    bool count_pad, int64_t divide_by, int64_t, Out out) {
+NPU_SIM_KERNEL(aclnnAvgPool2d, rules::pool2d) = [](In self, Dims kernel, Dims stride, Dims padding, bool ceil,
+                                                   bool count_pad, int64_t divide_by, int64_t, Out out) {
   put(out, at::avg_pool2d(self, kernel, stride, padding, ceil, count_pad, divisor(divide_by)));
 };
 NPU_SIM_KERNEL(aclnnAvgPool2dBackward, rules::like_self) = [](In grad, In self, Dims kernel, Dims stride,

@@ -207,7 +207,7 @@ NPU_SIM_KERNEL(aclnnInplaceBernoulliTensor, rules::in_place) = [](Out self, In p
   self.copy_(u.lt(prob));
 };
 
-NPU_SIM_KERNEL(aclnnRandperm) = [](int64_t n, int64_t seed, int64_t offset, Out out) {
+NPU_SIM_KERNEL(aclnnRandperm, rules::counted) = [](int64_t n, int64_t seed, int64_t offset, Out out) {
   std::vector<std::pair<int64_t, int64_t>> order(static_cast<size_t>(n));
   at::Tensor keys = at::empty({n}, at::TensorOptions().dtype(at::kLong));
   integers(keys, 0, std::numeric_limits<int64_t>::max(), {seed, offset});
@@ -217,18 +217,18 @@ NPU_SIM_KERNEL(aclnnRandperm) = [](int64_t n, int64_t seed, int64_t offset, Out 
   out.copy_(keys);
 };
 
-NPU_SIM_KERNEL(aclnnDropoutGenMask) = [](at::IntArrayRef shape, double p, int64_t seed, int64_t offset,
-                                         Out out) {
+NPU_SIM_KERNEL(aclnnDropoutGenMask, rules::dropout_mask) = [](at::IntArrayRef shape, double p, int64_t seed,
+                                                              int64_t offset, Out out) {
   dropout_mask(out, shape, p, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnDropoutGenMaskV2) = [](at::IntArrayRef shape, double p, int64_t seed, int64_t offset,
-                                           at::ScalarType, Out out) {
+NPU_SIM_KERNEL(aclnnDropoutGenMaskV2, rules::dropout_mask) = [](at::IntArrayRef shape, double p, int64_t seed,
+                                                                int64_t offset, at::ScalarType, Out out) {
   dropout_mask(out, shape, p, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnDropoutGenMaskV2Tensor) = [](at::IntArrayRef shape, double p, In seed, In offset,
-                                                 int64_t more, at::ScalarType, Out out) {
-  dropout_mask(out, shape, p, {seed, offset, more});
-};
+NPU_SIM_KERNEL(aclnnDropoutGenMaskV2Tensor, rules::dropout_mask) =
+    [](at::IntArrayRef shape, double p, In seed, In offset, int64_t more, at::ScalarType, Out out) {
+      dropout_mask(out, shape, p, {seed, offset, more});
+    };
 NPU_SIM_KERNEL(aclnnDropoutDoMask, rules::first_shape) = [](In self, In mask, double p, Out out) {
   at::Tensor kept = at::empty(self.sizes(), at::TensorOptions().dtype(at::kBool));
   const at::Tensor bits = mask.contiguous();

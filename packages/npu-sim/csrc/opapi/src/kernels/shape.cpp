@@ -17,7 +17,7 @@ NPU_SIM_KERNEL(aclnnCat, rules::cat) = [](at::TensorList tensors, int64_t dim, O
 NPU_SIM_KERNEL(aclnnStack, rules::stack) = [](at::TensorList tensors, int64_t dim, Out out) {
   out.copy_(at::stack(tensors, dim));
 };
-NPU_SIM_KERNEL(aclnnRepeat) = [](In self, at::IntArrayRef repeats, Out out) {
+NPU_SIM_KERNEL(aclnnRepeat, rules::repeat) = [](In self, at::IntArrayRef repeats, Out out) {
   out.copy_(self.repeat(repeats));
 };
 NPU_SIM_KERNEL(aclnnFlip, rules::same) = [](In self, at::IntArrayRef dims, Out out) {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rule_tools.h"
+#include "rules.h"
+
+namespace npu_sim::ops::rules {
+
+namespace {
+
+Sizes numbers(const Call& c, const char* name) { return c.ints(static_cast<uint32_t>(find(c, name))); }
+// A list of one number stands for all dims.
+int64_t pick(Sizes v, size_t i, int64_t otherwise) {
+  return v.empty() ? otherwise : v[std::min(i, v.size() - 1)];
+}
+
+}  // namespace
+
+void convolution(const Call& c) {
+  const FlatTensor &in = *c.tensor(0), &weight = *c.tensor(1);
+  const bool transposed = c.word(static_cast<uint32_t>(find(c, "transposed"))) != 0;
+  const auto groups = static_cast<int64_t>(c.word(static_cast<uint32_t>(find(c, "groups"))));
+  if (weight.ndim < 3 || weight.ndim > 5) refuse(c, "weight", nnop::describe(weight), "3 to 5 dims");
+  if (in.ndim != weight.ndim)
+    refuse(c, "input", nnop::describe(in), "as many dims as " + nnop::describe(weight));
+  if (groups < 1) refuse(c, "groups", std::to_string(groups), "at least 1");
+  const int64_t channels = transposed ? weight.sizes()[0] : weight.sizes()[1] * groups;
+  if (in.sizes()[1] != channels)
+    refuse(c, "input", nnop::describe(in),
+           std::to_string(channels) + " channels for weight " + nnop::describe(weight));
+  const Sizes stride = numbers(c, "stride"), padding = numbers(c, "padding"),
+              dilation = numbers(c, "dilation"), more = numbers(c, "outputPadding");
+  Shape s{in.sizes()[0], transposed ? weight.sizes()[1] * groups : weight.sizes()[0]};
+  for (uint32_t i = 0; i + 2 < in.ndim; ++i) {
+    const int64_t window = pick(dilation, i, 1) * (weight.sizes()[i + 2] - 1), pad = 2 * pick(padding, i, 0);
+    const int64_t step = pick(stride, i, 1), size = in.sizes()[i + 2];
+    if (step < 1) refuse(c, "stride", text(stride), "at least 1");
+    s.push_back(transposed ? (size - 1) * step - pad + window + 1 + pick(more, i, 0)
+                           : (size + pad - window - 1) / step + 1);
+  }
+  expect_outputs(c, s, "that of the convolution");
+}
+
+namespace {
+
+Shape pooled(const Call& c) {
+  const FlatTensor& in = first_input(c);
+  if (in.ndim != 3 && in.ndim != 4) refuse(c, "self", nnop::describe(in), "3 or 4 dims");
+  const Sizes kernel = numbers(c, "kernelSize"), stride = c.ints(2), padding = c.ints(3);
+  const int dilation = find(c, "dilation");
+  const bool ceil = c.word(static_cast<uint32_t>(find(c, "ceilMode"))) != 0;
+  Shape s(in.sizes().begin(), in.sizes().end());
+  for (uint32_t i = 0; i < 2; ++i) {
+    const int64_t k = pick(kernel, i, 1), step = pick(stride, i, k), pad = pick(padding, i, 0);
+    const int64_t spread = dilation < 0 ? 1 : pick(c.ints(static_cast<uint32_t>(dilation)), i, 1);
+    int64_t& size = s[in.ndim - 2 + i];
+    if (step < 1) refuse(c, c.op().params[2].name, text(stride), "at least 1");
+    const int64_t room = size + 2 * pad - spread * (k - 1) - 1;
+    int64_t n = (room + (ceil ? step - 1 : 0)) / step + 1;
+    if (ceil && (n - 1) * step >= size + pad) --n;  // no window begins in the padding
+    size = n;
+  }
+  return s;
+}
+
+}  // namespace
+
+void pool2d(const Call& c) { expect_outputs(c, pooled(c), "that of the pooled windows"); }
+
+void pool2d_values(const Call& c) {
+  const Shape s = pooled(c);
+  const FlatTensor& out = *c.tensor(static_cast<uint32_t>(find(c, "out")));
+  if (!equal(out.sizes(), s))
+    refuse(c, "out", nnop::describe(out), "shape " + text(s) + ", that of the pooled windows");
+}
+
+}  // namespace npu_sim::ops::rules
