@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from opapi.conftest import Cann
 
 X = torch.randn(2, 3)
-I = torch.tensor([0, 1])
+IDX = torch.tensor([0, 1])
 IMAGE = torch.randn(1, 3, 4, 4)
 HOW: list[Any] = [[1, 1], [0, 0], [1, 1], False, [0, 0], 1]
 NULL, INVALID = 161001, 161002
@@ -77,18 +77,18 @@ def test_more_than_eight_dims_are_refused(cann: Cann) -> None:
         ("aclnnMm", (X, X.t(), torch.empty(2, 2), 9), "'cubeMathType' is 9; expected 0 to 4"),
         ("aclnnSoftmax", (X, 2, X), "'dim' is 2; expected a dim from -2 to 1"),
         ("aclnnCat", ([X, X[:, :1]], 0, X), "'tensors' is float32[2, 1] at 1"),
-        ("aclnnIndex", (X, [I, I], torch.empty(3)), "'out' is float32[3]; expected shape [2], that of 'self'"),
-        ("aclnnIndex", (X, [I, I[:1], I], X), "'indices' is 3 tensors; expected at most one for each dim"),
-        ("aclnnIndexPutImpl", (X, [I], torch.empty(4), False, False), "'values' is float32[4]"),
-        ("aclnnEmbeddingDenseBackward", (X, I, 5, 0, False, X), "'out' is float32[2, 3]; expected shape [5, 3]"),
+        ("aclnnIndex", (X, [IDX, IDX], torch.empty(3)), "'out' is float32[3]; expected shape [2], that of 'self'"),
+        ("aclnnIndex", (X, [IDX, IDX[:1], IDX], X), "'indices' is 3 tensors; expected at most one for each dim"),
+        ("aclnnIndexPutImpl", (X, [IDX], torch.empty(4), False, False), "'values' is float32[4]"),
+        ("aclnnEmbeddingDenseBackward", (X, IDX, 5, 0, False, X), "'out' is float32[2, 3]; expected shape [5, 3]"),
         ("aclnnArange", (0, 10, 3, torch.empty(3)), "'out' is float32[3]; expected 4 elements"),
         ("aclnnArange", (0, 10, -3, torch.empty(3)), "'step' is -3.000000; expected a step from 'start'"),
-        ("aclnnRandperm", (5, 0, 0, I), "'out' is int64[2]; expected 5 elements"),
+        ("aclnnRandperm", (5, 0, 0, IDX), "'out' is int64[2]; expected 5 elements"),
         ("aclnnEye", (2, 2, X), "'out' is float32[2, 3]; expected shape [2, 2]"),
         ("aclnnRepeat", (X, [2], X), "'repeats' is [2]; expected a number for each dim"),
         ("aclnnDropoutGenMaskV2", ([256], 0.5, 0, 0, torch.float32, torch.empty(8).byte()), "expected 32 bytes"),
-        ("aclnnNLLLoss", (X, I, X[0], 3, 0, X[0, 0], X[0, 0]), "'reduction' is 3; expected 0 (none)"),
-        ("aclnnNLLLoss", (X, I, X[0, :2], 1, 0, X[0, 0], X[0, 0]), "a weight for each of 3 classes"),
+        ("aclnnNLLLoss", (X, IDX, X[0], 3, 0, X[0, 0], X[0, 0]), "'reduction' is 3; expected 0 (none)"),
+        ("aclnnNLLLoss", (X, IDX, X[0, :2], 1, 0, X[0, 0], X[0, 0]), "a weight for each of 3 classes"),
         ("aclnnMseLoss", (X, X, 1, X), "'out' is float32[2, 3]; expected one element"),
         (
             "aclnnConvolution",
