@@ -2,19 +2,21 @@
 // The parts of the module npu_core._C; src/npu_core/_C.pyi says what each function does.
 #pragma once
 
-// torch's bundled pybind11: objects cross between torch's modules and this one, so both must agree on its internals.
+// torch's bundled pybind11: objects cross between torch's modules and this one, so both must agree on its
+// internals.
 #include <torch/csrc/Exceptions.h>
 #include <torch/csrc/utils/pybind.h>
 
-static_assert(PYBIND11_INTERNALS_VERSION == 11,
-              "npu_core._C must be compiled with the pybind11 that torch bundles: put torch's include folder first");
+static_assert(
+    PYBIND11_INTERNALS_VERSION == 11,
+    "npu_core._C must be compiled with the pybind11 that torch bundles: put torch's include folder first");
 
 namespace npu::bindings {
 
 namespace py = pybind11;
 
-// Defines a function that raises torch's exceptions and gives the GIL away while it runs: the launch thread and other
-// Python threads go on meanwhile. For functions without Python objects.
+// Defines a function that raises torch's exceptions and gives the GIL away while it runs: the launch thread
+// and other Python threads go on meanwhile. For functions without Python objects.
 template <class F, class... Extra>
 void def(py::module_& m, const char* name, F f, const Extra&... extra) {
   m.def(name, torch::wrap_pybind_function_no_gil(std::move(f)), extra...);

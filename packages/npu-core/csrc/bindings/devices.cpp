@@ -66,20 +66,28 @@ int utilization(DeviceIndex device) {
 void add_devices(py::module_& m) {
   def(m, "device_count", [] { return static_cast<int>(device_count()); });
   def_py(m, "current_device", [] { return static_cast<int>(current_device()); });
-  def(m, "set_device", [](DeviceIndex device) { set_device(device); }, py::arg("device"));
-  def(m, "exchange_device", [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); },
+  def(
+      m, "set_device", [](DeviceIndex device) { set_device(device); }, py::arg("device"));
+  def(
+      m, "exchange_device", [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); },
       py::arg("device"));
-  def(m, "maybe_exchange_device", [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); },
-      py::arg("device"));
-  def_py(m, "has_primary_context", [](DeviceIndex device) { return has_context(device); }, py::arg("device"));
-  def(m, "synchronize", [](DeviceIndex device) { synchronize(device < 0 ? current_device() : device); },
+  def(
+      m, "maybe_exchange_device",
+      [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); }, py::arg("device"));
+  def_py(
+      m, "has_primary_context", [](DeviceIndex device) { return has_context(device); }, py::arg("device"));
+  def(
+      m, "synchronize", [](DeviceIndex device) { synchronize(device < 0 ? current_device() : device); },
       py::arg("device") = -1);
-  def(m, "can_device_access_peer",
+  def(
+      m, "can_device_access_peer",
       [](DeviceIndex device, DeviceIndex peer) { return can_access_peer(device, peer); }, py::arg("device"),
       py::arg("peer"));
   def(m, "soc_name", [] { return std::string(soc_name()); });
-  def(m, "supports_dtype", [](int dtype) { return supports_dtype(dtype); }, py::arg("dtype"));
-  def(m, "utilization", [](DeviceIndex device) { return utilization(device); }, py::arg("device"));
+  def(
+      m, "supports_dtype", [](int dtype) { return supports_dtype(dtype); }, py::arg("dtype"));
+  def(
+      m, "utilization", [](DeviceIndex device) { return utilization(device); }, py::arg("device"));
   py::class_<Properties>(m, "DeviceProperties", py::is_final())
       .def_readonly("name", &Properties::name)
       .def_readonly("major", &Properties::major)
@@ -90,7 +98,8 @@ void add_devices(py::module_& m) {
       .def_readonly("multi_processor_count", &Properties::multi_processor_count)
       .def_readonly("L2_cache_size", &Properties::l2_cache_size)
       .def("__repr__", &describe);
-  def(m, "device_properties", [](DeviceIndex device) { return properties(device); }, py::arg("device"));
+  def(
+      m, "device_properties", [](DeviceIndex device) { return properties(device); }, py::arg("device"));
 }
 
 }  // namespace npu::bindings

@@ -121,8 +121,8 @@ using Triple = std::tuple<c10::StreamId, DeviceIndex, int>;
 
 uintptr_t raw_alloc(size_t nbytes, const Triple& stream) {
   auto [id, device, type] = stream;
-  return reinterpret_cast<uintptr_t>(
-      NPUCachingAllocator::raw_alloc(nbytes, NPUStream::unpack3(id, device, static_cast<c10::DeviceType>(type))));
+  return reinterpret_cast<uintptr_t>(NPUCachingAllocator::raw_alloc(
+      nbytes, NPUStream::unpack3(id, device, static_cast<c10::DeviceType>(type))));
 }
 
 }  // namespace
@@ -130,27 +130,37 @@ uintptr_t raw_alloc(size_t nbytes, const Triple& stream) {
 void add_memory(py::module_& m) {
   const py::arg device("device");
   def_py(m, "memory_stats", memory_stats, device);
-  def(m, "reset_peak_memory_stats", [](DeviceIndex d) { NPUCachingAllocator::get()->resetPeakStats(d); }, device);
-  def(m, "reset_accumulated_memory_stats",
+  def(
+      m, "reset_peak_memory_stats", [](DeviceIndex d) { NPUCachingAllocator::get()->resetPeakStats(d); },
+      device);
+  def(
+      m, "reset_accumulated_memory_stats",
       [](DeviceIndex d) { NPUCachingAllocator::get()->resetAccumulatedStats(d); }, device);
   def(m, "empty_cache", [] { NPUCachingAllocator::get()->emptyCache(); });
-  def(m, "mem_get_info", [](DeviceIndex d) { return NPUCachingAllocator::get()->getMemoryInfo(d); }, device);
+  def(
+      m, "mem_get_info", [](DeviceIndex d) { return NPUCachingAllocator::get()->getMemoryInfo(d); }, device);
   def_py(m, "memory_snapshot", memory_snapshot, py::arg("device") = -1);
-  def(m, "set_memory_fraction",
+  def(
+      m, "set_memory_fraction",
       [](double fraction, DeviceIndex d) { NPUCachingAllocator::set_memory_fraction(fraction, d); },
       py::arg("fraction"), device);
-  def(m, "get_memory_fraction", [](DeviceIndex d) { return NPUCachingAllocator::memory_fraction(d); }, device);
+  def(
+      m, "get_memory_fraction", [](DeviceIndex d) { return NPUCachingAllocator::memory_fraction(d); },
+      device);
   def(m, "caching_allocator_alloc", raw_alloc, py::arg("size"), py::arg("stream"));
-  def(m, "caching_allocator_delete",
+  def(
+      m, "caching_allocator_delete",
       [](uintptr_t pointer) { NPUCachingAllocator::raw_delete(reinterpret_cast<void*>(pointer)); },
       py::arg("pointer"));
   def(m, "allocator_settings", [] { return NPUCachingAllocator::settings(); });
-  def(m, "set_allocator_settings", [](const std::string& s) { NPUCachingAllocator::set_settings(s); },
+  def(
+      m, "set_allocator_settings", [](const std::string& s) { NPUCachingAllocator::set_settings(s); },
       py::arg("settings"));
 
   def_py(m, "host_memory_stats", host_memory_stats);
   def(m, "host_empty_cache", [] { getNPUCachingHostAllocator()->empty_cache(); });
-  def(m, "is_pinned", [](uintptr_t pointer) { return is_pinned(reinterpret_cast<void*>(pointer)); },
+  def(
+      m, "is_pinned", [](uintptr_t pointer) { return is_pinned(reinterpret_cast<void*>(pointer)); },
       py::arg("pointer"));
 }
 

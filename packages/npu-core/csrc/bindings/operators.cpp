@@ -40,14 +40,16 @@ py::list report() {
 void add_operators(py::module_& m) {
   def_py(m, "default_generators", default_generators);
   def(m, "flush", flush, py::arg("device") = -1);
-  def(m, "note_fallback",
+  def(
+      m, "note_fallback",
       [](const std::string& op, const std::string& reason, uint64_t nbytes, uint64_t nanoseconds) {
         note_fallback(op, reason, nbytes, nanoseconds);
       },
       py::arg("op"), py::arg("reason"), py::arg("nbytes") = 0, py::arg("nanoseconds") = 0);
   def_py(m, "fallback_report", report);
   def(m, "reset_fallback_report", [] { reset_fallback_report(); });
-  def_py(m, "set_ops_installed", [](bool installed) { set_ops_installed(installed); }, py::arg("installed"));
+  def_py(
+      m, "set_ops_installed", [](bool installed) { set_ops_installed(installed); }, py::arg("installed"));
 }
 
 }  // namespace npu::bindings

@@ -53,7 +53,8 @@ void add_runtime(py::module_& m) {
   def_py(m, "is_in_bad_fork", [] { return in_bad_fork(); });
   def(m, "shutdown", [] {
     std::string unseen = npu::shutdown();
-    if (!unseen.empty()) TORCH_WARN("an error on the NPU was not seen before the end of the script: ", unseen);
+    if (!unseen.empty())
+      TORCH_WARN("an error on the NPU was not seen before the end of the script: ", unseen);
   });
   def_py(m, "core_table", [] { return reinterpret_cast<uintptr_t>(core_table()); });
 }

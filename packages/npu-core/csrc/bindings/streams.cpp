@@ -23,17 +23,20 @@ void add_streams(py::module_& m) {
   auto arguments = [&m](const char* name, auto f) {
     def(m, name, f, py::arg("stream_id"), py::arg("device_index"), py::arg("device_type"));
   };
-  def(m, "current_stream", [](DeviceIndex device) { return triple(getCurrentNPUStream(device)); },
+  def(
+      m, "current_stream", [](DeviceIndex device) { return triple(getCurrentNPUStream(device)); },
       py::arg("device") = -1);
-  def(m, "default_stream", [](DeviceIndex device) { return triple(getDefaultNPUStream(device)); },
+  def(
+      m, "default_stream", [](DeviceIndex device) { return triple(getDefaultNPUStream(device)); },
       py::arg("device") = -1);
   arguments("set_stream", [](c10::StreamId id, DeviceIndex device, int type) {
     NPUStream s = stream(id, device, type);
     set_device(s.device_index());
     setCurrentNPUStream(s);
   });
-  arguments("stream_priority",
-            [](c10::StreamId id, DeviceIndex device, int type) { return stream(id, device, type).priority(); });
+  arguments("stream_priority", [](c10::StreamId id, DeviceIndex device, int type) {
+    return stream(id, device, type).priority();
+  });
   def_py(m, "stream_priority_range", [] { return NPUStream::priority_range(); });
   arguments("stream_handle", [](c10::StreamId id, DeviceIndex device, int type) {
     return reinterpret_cast<uintptr_t>(stream(id, device, type).stream());

@@ -5,14 +5,13 @@
 
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <unordered_map>
 
 #include "allocator_settings.h"
 #include "device_pool.h"
 #include "npu/core/NPUEvent.h"
-#include "npu/core/NPUGuard.h"
+#include "npu/core/env.h"
 #include "npu/core/error.h"
 #include "npu/core/host_memory.h"
 #include "npu/core/launch_queue.h"
@@ -32,7 +31,10 @@ class CannBackend final : public PoolBackend {
   void* allocate(size_t nbytes) override {
     bind_device(device_);
     void* ptr = nullptr;
-    int code = cann().aclrtMalloc(&ptr, nbytes, ACL_MEM_MALLOC_HUGE_FIRST);
+    const Cann& c = cann();
+    // aclrtMalloc adds 32 bytes to every request, which makes one of n huge pages take n + 1.
+    auto allocate = c.has_aclrtMallocAlign32 ? c.aclrtMallocAlign32 : c.aclrtMalloc;
+    int code = allocate(&ptr, nbytes, ACL_MEM_MALLOC_HUGE_FIRST);
     if (is_out_of_memory(code)) return nullptr;
     if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
     return ptr;
@@ -89,8 +91,8 @@ DevicePool* started_pool(DeviceIndex device) {
 // Applies PYTORCH_NPU_ALLOC_CONF; a ValueError comes again with every use until it is mended.
 void read_settings_locked() {
   if (g_settings_read) return;
-  if (const char* text = std::getenv("PYTORCH_NPU_ALLOC_CONF")) {
-    AllocatorSettings parsed = parse_allocator_settings(text);
+  if (!env().alloc_conf.empty()) {
+    AllocatorSettings parsed = parse_allocator_settings(env().alloc_conf);
     AcceleratorAllocatorConfig::instance().parseArgs(parsed.torch);
     g_default_fraction = parsed.memory_fraction;
   }
@@ -104,9 +106,10 @@ bool reclaim(DeviceIndex device) noexcept {
 }
 
 void apply_fraction(DeviceIndex device, DevicePool& pool, PoolBackend& backend, double fraction) {
-  pool.set_limit(fraction < 1 ? std::max<size_t>(1, static_cast<size_t>(fraction * static_cast<double>(
-                                                                           backend.memory_info().second)))
-                              : 0);
+  pool.set_limit(
+      fraction < 1 ? std::max<size_t>(
+                         1, static_cast<size_t>(fraction * static_cast<double>(backend.memory_info().second)))
+                   : 0);
   g_fractions[device] = fraction;
 }
 
@@ -260,7 +263,8 @@ std::vector<SegmentInfo> snapshot(DeviceIndex device) {
 }
 
 void set_memory_fraction(double fraction, DeviceIndex device) {
-  TORCH_CHECK_VALUE(fraction >= 0 && fraction <= 1, "a memory fraction lies between 0 and 1, found ", fraction);
+  TORCH_CHECK_VALUE(fraction >= 0 && fraction <= 1, "a memory fraction lies between 0 and 1, found ",
+                    fraction);
   DevicePool& pool = pool_of(device);
   CannBackend backend(device);
   std::lock_guard lock(g_mutex);

@@ -50,7 +50,9 @@ class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
     if (context && !detail::cann_closed() && !in_bad_fork()) CachingHostAllocatorImpl::free(context);
   }
 
-  void copy_data(void* dest, const void* src, std::size_t count) const override { std::memcpy(dest, src, count); }
+  void copy_data(void* dest, const void* src, std::size_t count) const override {
+    std::memcpy(dest, src, count);
+  }
 
  private:
   void allocate_host_memory(size_t size, void** ptr) override {

@@ -43,11 +43,11 @@ void NPUGeneratorImpl::set_offset(uint64_t offset) {
 
 void NPUGeneratorImpl::set_state(const c10::TensorImpl& state) {
   TORCH_CHECK_TYPE(state.device().is_cpu() && state.dtype() == caffe2::TypeMeta::Make<uint8_t>(),
-                   "the state of an npu generator is a ByteTensor on the cpu, found ", state.dtype().name(), " on ",
-                   state.device());
+                   "the state of an npu generator is a ByteTensor on the cpu, found ", state.dtype().name(),
+                   " on ", state.device());
   TORCH_CHECK_VALUE(state.numel() == kStateBytes && state.is_contiguous(),
-                    "the state of an npu generator is ", kStateBytes, " contiguous bytes, found ", state.numel(),
-                    "; was it saved from another kind of device?");
+                    "the state of an npu generator is ", kStateBytes, " contiguous bytes, found ",
+                    state.numel(), "; was it saved from another kind of device?");
   uint64_t words[2];
   std::memcpy(words, state.data(), kStateBytes);
   set_offset(words[1]);

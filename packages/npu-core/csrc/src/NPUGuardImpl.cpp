@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// c10's device guard: what makes torch.Stream, torch.Event, torch.accelerator, autograd and every generated operator
-// work on npu without knowing it.
+// c10's device guard: what makes torch.Stream, torch.Event, torch.accelerator, autograd and every generated
+// operator work on npu without knowing it.
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "npu/core/NPUCachingAllocator.h"
@@ -34,8 +34,10 @@ bool computes_in(c10::ScalarType type) {
     case c10::kComplexDouble:
     case c10::kComplexHalf:
     case c10::kFloat8_e5m2:
-    case c10::kFloat8_e4m3fn: return supports_dtype(acl_dtype(type));
-    default: return false;
+    case c10::kFloat8_e4m3fn:
+      return supports_dtype(acl_dtype(type));
+    default:
+      return false;
   }
 }
 
@@ -43,12 +45,18 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
   c10::DeviceType type() const override { return c10::DeviceType::PrivateUse1; }
   DeviceIndex deviceCount() const noexcept override { return device_count(); }
 
-  c10::Device exchangeDevice(c10::Device device) const override { return npu(exchange_device(device.index())); }
+  c10::Device exchangeDevice(c10::Device device) const override {
+    return npu(exchange_device(device.index()));
+  }
   c10::Device getDevice() const override { return npu(current_device()); }
   void setDevice(c10::Device device) const override { set_device(device.index()); }
-  void uncheckedSetDevice(c10::Device device) const noexcept override { set_device_unchecked(device.index()); }
+  void uncheckedSetDevice(c10::Device device) const noexcept override {
+    set_device_unchecked(device.index());
+  }
 
-  c10::Stream getStream(c10::Device device) const override { return getCurrentNPUStream(device.index()).unwrap(); }
+  c10::Stream getStream(c10::Device device) const override {
+    return getCurrentNPUStream(device.index()).unwrap();
+  }
   c10::Stream getDefaultStream(c10::Device device) const override {
     return getDefaultNPUStream(device.index()).unwrap();
   }
@@ -72,9 +80,9 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
 
   void record(void** event, const c10::Stream& stream, const DeviceIndex device,
               const c10::EventFlag flag) const override {
-    TORCH_CHECK_VALUE(device == -1 || device == stream.device_index(), "this event belongs to npu:",
-                      static_cast<int>(device), " and cannot be recorded on a stream of npu:",
-                      static_cast<int>(stream.device_index()));
+    TORCH_CHECK_VALUE(device == -1 || device == stream.device_index(),
+                      "this event belongs to npu:", static_cast<int>(device),
+                      " and cannot be recorded on a stream of npu:", static_cast<int>(stream.device_index()));
     if (!*event) *event = new NPUEvent(/*enable_timing=*/flag == c10::EventFlag::BACKEND_DEFAULT);
     as_event(*event).record(NPUStream(stream));
   }
@@ -85,7 +93,9 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
   void synchronizeEvent(void* event) const override {
     if (event) as_event(event).synchronize();
   }
-  void destroyEvent(void* event, const DeviceIndex) const noexcept override { delete static_cast<NPUEvent*>(event); }
+  void destroyEvent(void* event, const DeviceIndex) const noexcept override {
+    delete static_cast<NPUEvent*>(event);
+  }
   double elapsedTime(void* begin, void* end, const DeviceIndex) const override {
     TORCH_CHECK(begin && end, "both events must be recorded before the time between them can be asked");
     return as_event(begin).elapsed_time(as_event(end));

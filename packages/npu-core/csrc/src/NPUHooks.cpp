@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What ATen asks of the backend: torch.Generator, pin_memory, storage resize, torch.accelerator, lazy initialisation.
+// What ATen asks of the backend: torch.Generator, pin_memory, storage resize, torch.accelerator, lazy
+// initialisation.
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <c10/core/DeviceGuard.h>
 
@@ -48,7 +49,8 @@ struct NPUHooks final : at::PrivateUse1HooksInterface {
   }
 
   void resizePrivateUse1Bytes(const c10::Storage& storage, size_t nbytes) const override {
-    TORCH_CHECK(storage.resizable(), "this npu storage cannot be resized: its memory belongs to someone else");
+    TORCH_CHECK(storage.resizable(),
+                "this npu storage cannot be resized: its memory belongs to someone else");
     c10::DeviceGuard guard(storage.device());
     auto* allocator = NPUCachingAllocator::get();
     c10::DataPtr fresh = allocator->allocate(nbytes);

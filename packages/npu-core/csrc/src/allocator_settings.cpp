@@ -50,12 +50,16 @@ const char* complaint(const Key& key, std::string_view value) {
   size_t size = 0;
   double fraction = 0;
   switch (key.value) {
-    case Value::kSize: return parse_number(value, size) ? nullptr : "a whole number";
+    case Value::kSize:
+      return parse_number(value, size) ? nullptr : "a whole number";
     case Value::kFraction:
-      return parse_number(value, fraction) && fraction > 0 && fraction <= 1 ? nullptr : "a number above 0, up to 1";
-    case Value::kFlag: return value == "True" || value == "False" ? nullptr : "True or False";
+      return parse_number(value, fraction) && fraction > 0 && fraction <= 1 ? nullptr
+                                                                            : "a number above 0, up to 1";
+    case Value::kFlag:
+      return value == "True" || value == "False" ? nullptr : "True or False";
     case Value::kSizeOrList:
-      return value.starts_with('[') || parse_number(value, size) ? nullptr : "a whole number or [size:number,...]";
+      return value.starts_with('[') || parse_number(value, size) ? nullptr
+                                                                 : "a whole number or [size:number,...]";
   }
   return nullptr;
 }
@@ -67,8 +71,10 @@ std::vector<std::string> entries(const std::string& text) {
   for (char c : text) {
     if (std::isspace(static_cast<unsigned char>(c))) continue;
     depth += (c == '[') - (c == ']');
-    if (c == ',' && depth == 0) result.emplace_back();
-    else result.back() += c;
+    if (c == ',' && depth == 0)
+      result.emplace_back();
+    else
+      result.back() += c;
   }
   return result;
 }
@@ -88,16 +94,18 @@ AllocatorSettings parse_allocator_settings(const std::string& text) {
     }
     TORCH_CHECK_VALUE(key, "PYTORCH_NPU_ALLOC_CONF: unknown key '", name, "'; npu-core knows ", known_keys());
     const char* wanted = complaint(*key, value);
-    TORCH_CHECK_VALUE(!wanted, "PYTORCH_NPU_ALLOC_CONF: ", name, " must be ", wanted ? wanted : "", ", found '", value,
-                      "'");
+    TORCH_CHECK_VALUE(!wanted, "PYTORCH_NPU_ALLOC_CONF: ", name, " must be ", wanted ? wanted : "",
+                      ", found '", value, "'");
     if (name == "per_process_memory_fraction") {
       parse_number(value, settings.memory_fraction.emplace());
       continue;
     }
     if (name == "expandable_segments") {
       if (value == "True") {
-        TORCH_WARN("PYTORCH_NPU_ALLOC_CONF: this version of npu-core has no expandable segments yet; it goes on with "
-                   "fixed ones. max_split_size_mb:<n> also reduces fragmentation.");
+        TORCH_WARN(
+            "PYTORCH_NPU_ALLOC_CONF: this version of npu-core has no expandable segments yet; it goes on "
+            "with "
+            "fixed ones. max_split_size_mb:<n> also reduces fragmentation.");
       }
       continue;
     }

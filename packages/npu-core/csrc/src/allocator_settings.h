@@ -8,7 +8,7 @@
 namespace npu {
 
 struct AllocatorSettings {
-  std::string torch;  // what goes to c10's AcceleratorAllocatorConfig
+  std::string torch;                      // what goes to c10's AcceleratorAllocatorConfig
   std::optional<double> memory_fraction;  // per_process_memory_fraction
 };
 

@@ -46,9 +46,12 @@ DevicePool::Request DevicePool::request(size_t nbytes, c10::StreamId stream) {
   Request r{nbytes, nbytes > limit ? nbytes : rounded_size(nbytes), nbytes, stream, false};
   r.small = r.size <= kSmallSize;
   if (nbytes > limit) return r;
-  if (r.small) r.segment_size = kSmallBuffer;
-  else if (r.size < kMinLargeAlloc) r.segment_size = std::max(AcceleratorAllocatorConfig::large_segment_size(), r.size);
-  else r.segment_size = round_up(r.size, kRoundLarge);
+  if (r.small)
+    r.segment_size = kSmallBuffer;
+  else if (r.size < kMinLargeAlloc)
+    r.segment_size = std::max(AcceleratorAllocatorConfig::large_segment_size(), r.size);
+  else
+    r.segment_size = round_up(r.size, kRoundLarge);
   return r;
 }
 
@@ -72,11 +75,12 @@ Block* DevicePool::find(const Request& r) {
   auto it = blocks.lower_bound(BlockOrder::Key{r.stream, r.size});
   if (it == blocks.end() || (*it)->stream != r.stream) return nullptr;
   Block* block = *it;
-  // Blocks of max_split_size or more are never cut, so a smaller request must not get one, and one of that size
-  // not a much larger one.
+  // Blocks of max_split_size or more are never cut, so a smaller request must not get one, and one of that
+  // size not a much larger one.
   size_t max_split = AcceleratorAllocatorConfig::max_split_size();
-  if (r.size < max_split ? block->size >= max_split
-                         : block->size - r.size >= AcceleratorAllocatorConfig::max_non_split_rounding_size()) {
+  if (r.size < max_split
+          ? block->size >= max_split
+          : block->size - r.size >= AcceleratorAllocatorConfig::max_non_split_rounding_size()) {
     return nullptr;
   }
   take(block);
@@ -97,7 +101,8 @@ Block* DevicePool::grow(const Request& r) {
   block->ptr = base;
   block->size = r.segment_size;
   block->stream = r.stream;
-  block->segment = &segments_.insert_or_assign(base, Segment{block, r.segment_size, r.small, 0}).first->second;
+  block->segment =
+      &segments_.insert_or_assign(base, Segment{block, r.segment_size, r.small, 0}).first->second;
   return block;
 }
 
@@ -142,7 +147,8 @@ void DevicePool::free(Block* block) noexcept {
   if (block->size >= AcceleratorAllocatorConfig::max_split_size()) stats_.oversize_allocations.decrease(1);
   if (block->used_on.empty()) return make_idle(block);
   auto streams = std::exchange(block->used_on, {});
-  block->pending = static_cast<uint32_t>(streams.size());  // keeps the block out of reuse while the lock is open
+  block->pending =
+      static_cast<uint32_t>(streams.size());  // keeps the block out of reuse while the lock is open
   uint64_t epoch = epoch_;
   lock.unlock();
   for (const c10::Stream& stream : streams) {
@@ -153,14 +159,17 @@ void DevicePool::free(Block* block) noexcept {
       // Its device or stream is broken; only a wait for the device can tell when the block is free.
     }
     lock.lock();
-    if (event) awaited(stream).push_back({event, block});
-    else unrecorded_.emplace_back(block, epoch);
+    if (event)
+      awaited(stream).push_back({event, block});
+    else
+      unrecorded_.emplace_back(block, epoch);
     lock.unlock();
   }
 }
 
 std::deque<DevicePool::Awaited>& DevicePool::awaited(const c10::Stream& stream) {
-  auto it = std::find_if(awaited_.begin(), awaited_.end(), [&](const auto& entry) { return entry.first == stream; });
+  auto it = std::find_if(awaited_.begin(), awaited_.end(),
+                         [&](const auto& entry) { return entry.first == stream; });
   return it == awaited_.end() ? awaited_.emplace_back(stream, std::deque<Awaited>{}).second : it->second;
 }
 
@@ -181,8 +190,10 @@ void DevicePool::reclaim() {
       backend_.release(event);
       if (--block->pending == 0) make_idle(block);
     }
-    if (queue.empty()) awaited_.erase(awaited_.begin() + static_cast<ptrdiff_t>(i));
-    else ++i;
+    if (queue.empty())
+      awaited_.erase(awaited_.begin() + static_cast<ptrdiff_t>(i));
+    else
+      ++i;
   }
 }
 

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The caching pool of one device's memory, apart from CANN: PoolBackend is the device, NPUCachingAllocator the user.
+// The caching pool of one device's memory, apart from CANN: PoolBackend is the device, NPUCachingAllocator
+// the user.
 //
-// Policy, torch.cuda's: sizes are rounded to 512 bytes. Requests of up to 1 MiB are cut from segments of 2 MiB, those
-// below 10 MiB from segments of 20 MiB, larger ones get segments of their own, rounded to 2 MiB. A segment belongs to
-// the stream that first asked for it: a block freed on the host is at once reusable on its own stream, whose order
-// protects it, and on no other. A block that was also used on other streams waits for an event on each of them.
-// When the device has no more memory, cached segments are returned to it before the request fails.
+// Policy, torch.cuda's: sizes are rounded to 512 bytes. Requests of up to 1 MiB are cut from segments of 2
+// MiB, those below 10 MiB from segments of 20 MiB, larger ones get segments of their own, rounded to 2 MiB. A
+// segment belongs to the stream that first asked for it: a block freed on the host is at once reusable on its
+// own stream, whose order protects it, and on no other. A block that was also used on other streams waits for
+// an event on each of them. When the device has no more memory, cached segments are returned to it before the
+// request fails.
 //
-// Locks. `mutex_` guards everything here. Nothing that can wait for the launch queue (recording an event, waiting for
-// the device) happens under it, so work that frees memory on the launch thread cannot deadlock with it. Under it come
-// only CANN's own locks. The GIL is never taken.
+// Locks. `mutex_` guards everything here. Nothing that can wait for the launch queue (recording an event,
+// waiting for the device) happens under it, so work that frees memory on the launch thread cannot deadlock
+// with it. Under it come only CANN's own locks. The GIL is never taken.
 #pragma once
 
 #include <c10/core/CachingDeviceAllocator.h>
@@ -26,8 +28,8 @@
 
 namespace npu {
 
-// What a pool needs of the device below it. `record`, `quiesce` and `memory_info` are called without the pool's lock,
-// perhaps by several threads at once; the others under it.
+// What a pool needs of the device below it. `record`, `quiesce` and `memory_info` are called without the
+// pool's lock, perhaps by several threads at once; the others under it.
 class PoolBackend {
  public:
   virtual ~PoolBackend() = default;
@@ -59,7 +61,8 @@ struct BlockOrder {
 
 using IdleBlocks = std::set<Block*, BlockOrder>;
 
-// One allocation of the device. `first` starts the list of the blocks it is cut into, in the order of addresses.
+// One allocation of the device. `first` starts the list of the blocks it is cut into, in the order of
+// addresses.
 struct Segment {
   Block* first;
   size_t size;
@@ -94,18 +97,19 @@ class DevicePool {
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;
 
-  // A block of at least `nbytes` > 0 for use on `stream`. c10::OutOfMemoryError, with the state of the device and the
-  // remedy, if there is none even after the cache was returned.
+  // A block of at least `nbytes` > 0 for use on `stream`. c10::OutOfMemoryError, with the state of the device
+  // and the remedy, if there is none even after the cache was returned.
   Block* allocate(size_t nbytes, c10::StreamId stream);
-  // Never throws: called by destructors. A block whose events cannot be recorded stays out of reuse until a quiesce.
+  // Never throws: called by destructors. A block whose events cannot be recorded stays out of reuse until a
+  // quiesce.
   void free(Block* block) noexcept;
   // `block` is also used by work on `stream`, so its memory must not be reused before that work is done.
   void use_on(Block* block, const c10::Stream& stream);
 
   // Returns every segment that is idle as a whole to the device. Waits for the device.
   void empty_cache();
-  // Returns the idle segments for which no wait is needed; the bytes returned. For a launch thread that has run out of
-  // memory and may not wait: gives up if the lock is taken.
+  // Returns the idle segments for which no wait is needed; the bytes returned. For a launch thread that has
+  // run out of memory and may not wait: gives up if the lock is taken.
   size_t release_settled() noexcept;
   // Caps what is taken from the device; 0 takes the cap away.
   void set_limit(size_t nbytes);
@@ -172,14 +176,16 @@ class DevicePool {
   IdleBlocks small_;
   IdleBlocks large_;
   std::map<const char*, Segment> segments_;
-  std::vector<std::pair<c10::Stream, std::deque<Awaited>>> awaited_;  // a queue a stream: its events pass in order
+  std::vector<std::pair<c10::Stream, std::deque<Awaited>>>
+      awaited_;                                          // a queue a stream: its events pass in order
   std::vector<std::pair<Block*, uint64_t>> unrecorded_;  // with the epoch of their free
   std::vector<Block*> spare_;
   std::optional<size_t> limit_;
   size_t reserved_ = 0;
   uint64_t served_ = 0;
-  // Raised before each wait for the device. A segment freed into at epoch e may be returned to the device only after
-  // a wait that began at a later epoch: work that uses it may have been enqueued while that wait was going on.
+  // Raised before each wait for the device. A segment freed into at epoch e may be returned to the device
+  // only after a wait that began at a later epoch: work that uses it may have been enqueued while that wait
+  // was going on.
   uint64_t epoch_ = 1;
   uint64_t settled_ = 0;  // the epoch of the last wait that ended
   c10::CachingDeviceAllocator::DeviceStats stats_;

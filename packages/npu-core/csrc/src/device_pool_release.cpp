@@ -57,15 +57,17 @@ size_t DevicePool::release_all(uint64_t epoch) {
   for (IdleBlocks* blocks : {&small_, &large_}) {
     for (auto it = blocks->begin(); it != blocks->end();) {
       Block* block = *it++;
-      if (releasable(block, epoch)) release(block);
-      else if (!block->is_split()) ++kept;
+      if (releasable(block, epoch))
+        release(block);
+      else if (!block->is_split())
+        ++kept;
     }
   }
   return kept;
 }
 
-// Under max_split_size_mb, an oversize request is first helped by oversize blocks alone: the smallest one that is
-// large enough, or the largest ones until there is enough.
+// Under max_split_size_mb, an oversize request is first helped by oversize blocks alone: the smallest one
+// that is large enough, or the largest ones until there is enough.
 void DevicePool::release_oversize(const Request& r, uint64_t epoch) {
   size_t max_split = AcceleratorAllocatorConfig::max_split_size();
   if (r.small || r.segment_size < max_split) return;

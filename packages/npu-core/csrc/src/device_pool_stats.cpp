@@ -129,10 +129,11 @@ void DevicePool::out_of_memory(const Request& r, Lock& lock) {
                                 " by torch.npu.set_per_process_memory_fraction."
                           : "";
   TORCH_CHECK_WITH(
-      OutOfMemoryError, false, "NPU out of memory. Tried to allocate ", bytes(r.requested), " on npu:",
-      static_cast<int>(device_), ", which has ", bytes(total), " in total and ", bytes(free), " free.", cap,
-      " Tensors of this process use ", bytes(allocated), "; ", bytes(reserved - allocated),
-      " more are reserved by its cache but cannot serve this request. Use smaller batches or free tensors; if much is "
+      OutOfMemoryError, false, "NPU out of memory. Tried to allocate ", bytes(r.requested),
+      " on npu:", static_cast<int>(device_), ", which has ", bytes(total), " in total and ", bytes(free),
+      " free.", cap, " Tensors of this process use ", bytes(allocated), "; ", bytes(reserved - allocated),
+      " more are reserved by its cache but cannot serve this request. Use smaller batches or free tensors; "
+      "if much is "
       "reserved but unused, PYTORCH_NPU_ALLOC_CONF=max_split_size_mb:<n> reduces fragmentation.");
 }
 

@@ -50,19 +50,24 @@ void refuse(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const char* remedy =
       g_ops_installed.load(std::memory_order_relaxed)
           ? "npu-ops has no kernel for it yet. Call it on tensor.cpu(), or report the operator to npu-ops."
-          : "npu-core alone has no operators: pip install npu-ops (or see `npu doctor` for why it was not loaded).";
+          : "npu-core alone has no operators: pip install npu-ops (or see `npu doctor` for why it was not "
+            "loaded).";
   TORCH_CHECK_NOT_IMPLEMENTED(false, op.operator_name(), arguments.empty() ? "" : "(", arguments,
                               arguments.empty() ? "" : ")", " has no kernel on device npu. ", remedy);
 }
 
 }  // namespace
 
-void set_ops_installed(bool installed) noexcept { g_ops_installed.store(installed, std::memory_order_relaxed); }
+void set_ops_installed(bool installed) noexcept {
+  g_ops_installed.store(installed, std::memory_order_relaxed);
+}
 
 }  // namespace npu
 
-TORCH_LIBRARY_IMPL(_, PrivateUse1, m) { m.fallback(torch::CppFunction::makeFromBoxedFunction<&npu::refuse>()); }
+TORCH_LIBRARY_IMPL(_, PrivateUse1, m) {
+  m.fallback(torch::CppFunction::makeFromBoxedFunction<&npu::refuse>());
+}
 
-// torch.autocast("npu", enabled=False) and models that build autocast contexts must work without npu-amp, which
-// registers its policy on single operators.
+// torch.autocast("npu", enabled=False) and models that build autocast contexts must work without npu-amp,
+// which registers its policy on single operators.
 TORCH_LIBRARY_IMPL(_, AutocastPrivateUse1, m) { m.fallback(torch::CppFunction::makeFallthrough()); }

@@ -25,8 +25,9 @@ Report& report() {
 }  // namespace
 
 void note_fallback(const std::string& op, const std::string& reason, uint64_t bytes, uint64_t nanoseconds) {
-  TORCH_CHECK_NOT_IMPLEMENTED(!env().fallback_is_error, op, " runs on the CPU, which NPU_FALLBACK=error forbids: ",
-                              reason, ". Unset NPU_FALLBACK, or avoid the operator.");
+  TORCH_CHECK_NOT_IMPLEMENTED(!env().fallback_is_error, op,
+                              " runs on the CPU, which NPU_FALLBACK=error forbids: ", reason,
+                              ". Unset NPU_FALLBACK, or avoid the operator.");
   std::lock_guard lock(report().mutex);
   FallbackCount& count = report().counts[{op, reason}];
   count.op = op;
