@@ -34,6 +34,7 @@ def test_auto_never_simulates_beside_hardware_whose_runtime_is_broken() -> None:
     assert selection.chosen is None
     assert "lacks libopapi.so" in selection.reason
     assert "reinstall the CANN toolkit" in selection.reason
+    assert selection.reason.endswith("to simulate instead: NPU_RUNTIME=sim")
 
 
 def test_a_name_is_obeyed_even_beside_real_devices() -> None:

@@ -7,8 +7,11 @@ _said: set[str] = set()
 
 
 def say(sentence: str) -> None:
-    """Warns once a process, in one line: where the program happens to be is no part of it. Under ``-W error`` the sentence goes to stderr: `import torch`, a query, or the first use
-    of a device must not fail for what is only a remark."""
+    """Warns once a process, in one line: where the program happens to be is no part of it.
+
+    Under ``-W error`` the sentence goes to stderr: `import torch`, a query, or the first use of a device must not fail
+    for what is only a remark.
+    """
     if sentence in _said:
         return
     _said.add(sentence)

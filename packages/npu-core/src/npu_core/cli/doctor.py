@@ -122,7 +122,10 @@ def _runtime(found: dict[str, Any]) -> Iterator[Finding]:
     yield Finding("ok", "runtime", runtime["reason"])
     if not found["devices"]:
         yield Finding(
-            "error", "devices", "the runtime reports no device", "check ASCEND_RT_VISIBLE_DEVICES and `npu-smi info`"
+            "error",
+            "devices",
+            f"{runtime['chosen']} is loaded but counts no device",
+            "check ASCEND_RT_VISIBLE_DEVICES and `npu-smi info`",
         )
     for device in found["devices"]:
         level = "ok" if device["name"] else "error"

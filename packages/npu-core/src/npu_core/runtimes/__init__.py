@@ -87,13 +87,14 @@ def choose(wanted: str, found: tuple[Candidate, ...]) -> Selection:
     usable = sorted((c for c in found if c.library_dir is not None), key=lambda c: c.simulated)
     broken = [c for c in found if c.library_dir is None and c.hardware]
     if broken and not any(not c.simulated for c in usable):
-        return _take(wanted, broken[0], "", found)
+        instead = "".join(f"; to simulate instead: NPU_RUNTIME={c.name}" for c in usable)
+        return Selection(wanted, None, f"{broken[0].name}: {broken[0].reason}{instead}", found)
     if usable:
         return _take(wanted, usable[0], "", found)
     reasons = "; ".join(f"{c.name}: {c.reason}" for c in found)
     if not any(c.simulated for c in found):
-        reasons += "; without a device: pip install npu-sim"
-    return Selection(wanted, None, f"no NPU runtime is usable: {reasons}", found)
+        reasons += "; without an NPU: pip install npu-sim"
+    return Selection(wanted, None, reasons or "no installed wheel provides an NPU runtime", found)
 
 
 def _take(wanted: str, one: Candidate, why: str, found: tuple[Candidate, ...]) -> Selection:
