@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators that PyTorch wants a kernel for and that are a few others in a row. Each of those does its own checks.
+#include <ATen/ScalarOps.h>
+#include <ATen/core/Generator.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/ne.h>
+#include <ATen/ops/remainder.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/var_mean.h>
+#include <torch/library.h>
+
+namespace npu::ops {
+namespace {
+
+using MaybeGenerator = std::optional<at::Generator>;
+
+at::Tensor remainder_scalar_tensor(const c10::Scalar& self, const at::Tensor& other) {
+  return at::remainder(at::native::wrapped_scalar_tensor(self), other);
+}
+
+at::Tensor count_nonzero(const at::Tensor& self, at::IntArrayRef dim) { return at::sum(self.ne(0), dim); }
+
+std::tuple<at::Tensor, at::Tensor> std_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
+                                            const std::optional<c10::Scalar>& correction, bool keepdim) {
+  auto [var, mean] = at::var_mean(self, dim, correction, keepdim);
+  return {var.sqrt_(), mean};
+}
+
+at::Tensor normal_tensor_float(const at::Tensor& mean, double std, MaybeGenerator generator) {
+  return at::empty_like(mean).normal_(0, std, std::move(generator)).add_(mean);
+}
+
+at::Tensor normal_float_tensor(double mean, const at::Tensor& std, MaybeGenerator generator) {
+  return at::empty_like(std).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
+}
+
+at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator) {
+  at::Tensor shape = mean.add(std);
+  return at::empty_like(shape).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("remainder.Scalar_Tensor", TORCH_FN(remainder_scalar_tensor));
+  m.impl("count_nonzero.dim_IntList", TORCH_FN(count_nonzero));
+  m.impl("std_mean.correction", TORCH_FN(std_mean));
+  m.impl("normal.Tensor_float", TORCH_FN(normal_tensor_float));
+  m.impl("normal.float_Tensor", TORCH_FN(normal_float_tensor));
+  m.impl("normal.Tensor_Tensor", TORCH_FN(normal_tensor_tensor));
+}
+
+}  // namespace npu::ops
