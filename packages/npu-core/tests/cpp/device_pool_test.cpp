@@ -189,7 +189,8 @@ TEST_F(DevicePoolTest, ALimitCapsWhatIsTakenFromTheDevice) {
 }
 
 TEST_F(DevicePoolTest, ASegmentFreedIntoDuringTheWaitIsNotReturned) {
-  // Its last user may have been enqueued after the wait began: returning it would take memory from running work.
+  // Its last user may have been enqueued after the wait began: returning it would take memory from running
+  // work.
   Block* late = pool.allocate(50 * MiB, 0);
   Block* early = pool.allocate(20 * MiB, 0);
   pool.free(early);
@@ -221,17 +222,68 @@ TEST_F(DevicePoolTest, ADeviceFailureIsRaisedAndLeavesThePoolUsable) {
 }
 
 TEST_F(DevicePoolTest, WithoutAWaitOnlySegmentsIdleSinceTheLastOneAreReturned) {
-  Block* recent = pool.allocate(20 * MiB, 0);
-  pool.free(pool.allocate(50 * MiB, 0));
-  EXPECT_EQ(pool.release_settled(), 0u);
-  Block* used = pool.allocate(50 * MiB, 0);
-  EXPECT_THROW(pool.allocate(100 * MiB, 0), c10::OutOfMemoryError);  // waits for the device
-  pool.free(used);
-  EXPECT_EQ(pool.release_settled(), 0u);
-  backend.during_quiesce = [&] { pool.free(std::exchange(recent, nullptr)); };
+  pool.free(pool.allocate(20 * MiB, 1));
+  EXPECT_EQ(pool.release_settled(), 0u) << "nothing was waited for yet";
+  Block* shared = pool.allocate(100 * MiB, 0);
+  pool.use_on(shared, stream(9));
+  pool.free(shared);
+  Block* again = pool.allocate(100 * MiB, 0);  // waits for stream 9 and needs no segment of the cache
+  pool.free(again);
+  EXPECT_EQ(pool.release_settled(), 20 * MiB) << "the other segment was used after the wait";
+  EXPECT_EQ(backend.used(), 100 * MiB);
+}
+
+TEST_F(DevicePoolTest, AWaitThatFailedSettlesNothing) {
+  pool.free(pool.allocate(20 * MiB, 1));
   backend.fail_quiesce = true;
-  EXPECT_THROW(pool.empty_cache(), std::runtime_error);  // a wait that failed settles nothing
+  EXPECT_THROW(pool.empty_cache(), std::runtime_error);
   EXPECT_EQ(pool.release_settled(), 0u);
+}
+
+// torch's allocator settings are the process's.
+struct Settings {
+  explicit Settings(const char* text) {
+    c10::CachingAllocator::AcceleratorAllocatorConfig::instance().parseArgs(text);
+  }
+  ~Settings() { c10::CachingAllocator::AcceleratorAllocatorConfig::instance().parseArgs(""); }
+};
+
+TEST_F(DevicePoolTest, ABlockOfMaxSplitSizeIsNeitherCutNorGivenToASmallerRequest) {
+  Settings settings("max_split_size_mb:32");
+  pool.free(pool.allocate(40 * MiB, 0));
+  Block* small = pool.allocate(12 * MiB, 0);
+  EXPECT_EQ(backend.allocations, 2);
+  Block* large = pool.allocate(36 * MiB, 0);
+  EXPECT_EQ(large->size, 40 * MiB);
+  EXPECT_EQ(backend.allocations, 2);
+  EXPECT_EQ(pool.stats().oversize_allocations.current, 1);
+  (void)small;
+}
+
+TEST_F(DevicePoolTest, AnOversizeRequestReturnsOversizeBlocksBeforeAllOthers) {
+  Settings settings("max_split_size_mb:32");
+  pool.free(pool.allocate(40 * MiB, 0));
+  pool.free(pool.allocate(20 * MiB, 0));
+  pool.allocate(90 * MiB, 0);
+  EXPECT_EQ(backend.used(), 110 * MiB) << "the block of 20 MiB may stay";
+}
+
+TEST_F(DevicePoolTest, GarbageCollectionReturnsWhatWasIdleLongest) {
+  Settings settings("garbage_collection_threshold:0.5");
+  pool.set_limit(100 * MiB);
+  Block* older = pool.allocate(20 * MiB, 1);
+  Block* newer = pool.allocate(20 * MiB, 2);
+  pool.free(older);
+  pool.free(newer);
+  pool.allocate(30 * MiB, 3);
+  EXPECT_EQ(backend.used(), 50 * MiB);
+  EXPECT_EQ(pool.allocate(20 * MiB, 2)->stream, 2);
+  EXPECT_EQ(backend.allocations, 3) << "the newer one was kept";
+}
+
+TEST_F(DevicePoolTest, SizesCanBeRoundedToPartsOfAPowerOfTwo) {
+  Settings settings("roundup_power2_divisions:4");
+  EXPECT_EQ(pool.allocate(1200 * KiB, 0)->size, 1280 * KiB);
 }
 
 TEST_F(DevicePoolTest, OwnsInteriorAddressesOnly) {

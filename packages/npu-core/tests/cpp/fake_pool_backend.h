@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <vector>
 
 #include "device_pool.h"
 
@@ -96,11 +97,18 @@ class FakeBackend final : public PoolBackend {
 
 class DevicePoolTest : public ::testing::Test {
  protected:
-  // Pools are leaked by contract, in tests too.
-  FakeBackend& backend = *new FakeBackend(128 * MiB);
-  DevicePool& pool = *new DevicePool(0, backend);
+  // Pools live as long as the process, by contract; a leak checker finds them here.
+  static DevicePool& keep(DevicePool* pool) {
+    static auto* pools = new std::vector<DevicePool*>;
+    return *pools->emplace_back(pool);
+  }
 
-  static const c10::CachingAllocator::Stat& all(const c10::CachingAllocator::StatArray& stat) { return stat[0]; }
+  FakeBackend& backend = *new FakeBackend(128 * MiB);
+  DevicePool& pool = keep(new DevicePool(0, backend));
+
+  static const c10::CachingAllocator::Stat& all(const c10::CachingAllocator::StatArray& stat) {
+    return stat[0];
+  }
   int64_t reserved() { return all(pool.stats().reserved_bytes).current; }
 };
 
