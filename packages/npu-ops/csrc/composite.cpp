@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators that PyTorch wants a kernel for and that are a few others in a row. Each of those does its own checks.
+// Operators that PyTorch wants a kernel for and that are a few others in a row. Each of those does its own
+// checks.
 #include <ATen/ScalarOps.h>
+#include <ATen/WrapDimUtils.h>
 #include <ATen/core/Generator.h>
 #include <ATen/ops/add.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/remainder.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/var_mean.h>
+#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 namespace npu::ops {
@@ -26,6 +30,25 @@ std::tuple<at::Tensor, at::Tensor> std_mean(const at::Tensor& self, at::Optional
                                             const std::optional<c10::Scalar>& correction, bool keepdim) {
   auto [var, mean] = at::var_mean(self, dim, correction, keepdim);
   return {var.sqrt_(), mean};
+}
+
+at::Tensor& index_fill_tensor(at::Tensor& self, int64_t dim, const at::Tensor& index,
+                              const at::Tensor& value) {
+  TORCH_CHECK(value.dim() == 0,
+              "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.dim(),
+              " dimension(s).");
+  return self.index_fill_(dim, index, value.item());
+}
+
+// The gradient of unfold: each element of a window goes back to the place that it was taken from.
+at::Tensor unfold_backward(const at::Tensor& grad, at::IntArrayRef sizes, int64_t dim, int64_t size,
+                           int64_t step) {
+  at::Tensor result = at::zeros(sizes, grad.options());
+  if (sizes.empty()) return result.add_(grad.reshape(sizes));
+  int64_t d = at::maybe_wrap_dim(dim, static_cast<int64_t>(sizes.size()));
+  at::Tensor places = at::arange(sizes[d], grad.options().dtype(at::kLong)).unfold(0, size, step).reshape(-1);
+  at::Tensor source = grad.movedim(-1, d + 1).flatten(d, d + 1);
+  return result.index_add_(d, places, source);
 }
 
 at::Tensor normal_tensor_float(const at::Tensor& mean, double std, MaybeGenerator generator) {
@@ -47,6 +70,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("remainder.Scalar_Tensor", TORCH_FN(remainder_scalar_tensor));
   m.impl("count_nonzero.dim_IntList", TORCH_FN(count_nonzero));
   m.impl("std_mean.correction", TORCH_FN(std_mean));
+  m.impl("index_fill_.int_Tensor", TORCH_FN(index_fill_tensor));
+  m.impl("unfold_backward", TORCH_FN(unfold_backward));
   m.impl("normal.Tensor_float", TORCH_FN(normal_tensor_float));
   m.impl("normal.float_Tensor", TORCH_FN(normal_float_tensor));
   m.impl("normal.Tensor_Tensor", TORCH_FN(normal_tensor_tensor));

@@ -48,6 +48,16 @@ at::Tensor empty_strided(at::IntArrayRef size, at::IntArrayRef stride, std::opti
   return filled(empty(size, c10::dtype_or_default(dtype), stride));
 }
 
+// A tensor of zeros without memory, which autograd uses for gradients that are nothing.
+at::Tensor efficient_zero(at::IntArrayRef size, std::optional<c10::ScalarType> dtype,
+                          std::optional<c10::Layout> layout, std::optional<c10::Device> device,
+                          std::optional<bool> pin_memory) {
+  at::native::ZeroTensorAllocator allocator(device_of(layout, device, pin_memory));
+  constexpr auto keys =
+      c10::DispatchKeySet(c10::DispatchKey::PrivateUse1) | c10::DispatchKeySet(c10::DispatchKey::ZeroTensor);
+  return at::detail::empty_generic(size, &allocator, keys, c10::dtype_or_default(dtype), std::nullopt);
+}
+
 // Gives the storage room for `bytes`, keeping what it holds.
 void grow(c10::TensorImpl* t, size_t bytes) {
   c10::StorageImpl* storage = t->unsafe_storage().unsafeGetStorageImpl();
@@ -114,6 +124,7 @@ at::Tensor& set_nothing(at::Tensor& self) {
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("empty.memory_format", TORCH_FN(empty_memory_format));
   m.impl("empty_strided", TORCH_FN(empty_strided));
+  m.impl("_efficientzerotensor", TORCH_FN(efficient_zero));
   m.impl("resize_", TORCH_FN(resize_));
   m.impl("set_.source_Storage_storage_offset", TORCH_FN(set_storage));
   m.impl("set_.source_Storage", TORCH_FN(set_whole_storage));

@@ -32,6 +32,7 @@ REACHED_BY = {
     "linalg_vector_norm": ["linalg.vector_norm"],
     "zero": ["zeros_like"],
     "fill": ["fill"],
+    "smooth_l1_loss_backward": ["nn.functional.smooth_l1_loss"],
     "nll_loss2d_forward": ["nn.functional.cross_entropy"],
     "nll_loss2d_backward": ["nn.functional.cross_entropy"],
     "nll_loss_forward": ["nn.functional.nll_loss"],

@@ -69,6 +69,8 @@ NAMES = [
 def test_results_and_gradients_are_those_of_the_cpu(name: str) -> None:
     count = 0
     for info in infos(name):
+        if info.variant_test_name == "partial_views":  # its samples end where their copies to a device end
+            continue
         dtype = torch.float32 if torch.float32 in info.dtypes else torch.complex64
         count += check(info, dtype, info.supports_autograd and dtype.is_floating_point)
     assert count
