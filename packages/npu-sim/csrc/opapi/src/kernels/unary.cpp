@@ -21,6 +21,7 @@
 #include <ATen/ops/log10.h>
 #include <ATen/ops/log1p.h>
 #include <ATen/ops/log2.h>
+#include <ATen/ops/logit.h>
 #include <ATen/ops/neg.h>
 #include <ATen/ops/reciprocal.h>
 #include <ATen/ops/round.h>
@@ -68,6 +69,10 @@ NPU_SIM_KERNEL(aclnnNeg, rules::same) = [](In self, Out out) { at::neg_out(out, 
 NPU_SIM_KERNEL(aclnnSign, rules::same) = [](In self, Out out) { at::sign_out(out, self); };
 NPU_SIM_KERNEL(aclnnCeil, rules::same) = [](In self, Out out) { at::ceil_out(out, self); };
 NPU_SIM_KERNEL(aclnnFloor, rules::same) = [](In self, Out out) { at::floor_out(out, self); };
+// A negative eps stands for none.
+NPU_SIM_KERNEL(aclnnLogit, rules::same) = [](In self, double eps, Out out) {
+  at::logit_out(out, self, eps < 0 ? std::optional<double>() : std::optional(eps));
+};
 NPU_SIM_KERNEL(aclnnRoundDecimals, rules::same) = [](In self, int64_t decimals, Out out) {
   at::round_out(out, self, decimals);
 };
