@@ -8,5 +8,5 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 os.environ.setdefault("NPU_RUNTIME", "sim")
-# The generator is not installed; its tests import it from the source tree.
-sys.path.insert(0, str(PACKAGE))
+# The generator is not installed; its tests import it from the source tree. pytest's importlib mode adds no folder.
+sys.path[:0] = [str(PACKAGE), str(PACKAGE / "tests")]

@@ -39,7 +39,7 @@ REACHED_BY = {
 }
 
 #: Samples a dtype. The whole of op_db takes minutes.
-LIMIT = 10
+LIMIT = 8
 
 
 def infos(base: str) -> list[OpInfo]:

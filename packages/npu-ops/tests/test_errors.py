@@ -74,7 +74,7 @@ def test_fallbacks_are_errors_on_request() -> None:
 
 def test_a_dtype_that_the_soc_lacks_is_refused_with_its_name() -> None:
     code = "import torch; x = torch.ones(2, device='npu'); x.to(torch.bfloat16) + x.to(torch.bfloat16)"
-    env = {**os.environ, "NPU_SIM_SOC": "Ascend910A"}
+    env = {**os.environ, "NPU_SIM_SOC": "Ascend910A", "NPU_SIM_HBM": "1073741824"}
     run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert run.returncode == 1
     assert "\"add\" not implemented for 'BFloat16' on Ascend910A" in run.stderr
