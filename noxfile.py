@@ -193,8 +193,9 @@ def unpack(sdist: Path, where: Path) -> None:
 
 
 def fingerprint(package: Package) -> str:
-    """What the wheel of `package` is made from: its files, the wheels that it is built with, Python and torch."""
+    """What the wheel of `package` is made from: its files, the wheels and settings that it is built with, Python, torch."""
     digest = hashlib.sha256(sys.version.encode())
+    digest.update(os.environ.get("NPU_BUILD_CONFIG", "").encode() + b"\0")
     digest.update(json.dumps(nox.project.dependency_groups(PROJECT, "torch")).encode())
     for path in package.files:
         digest.update(path.relative_to(package.folder).as_posix().encode() + b"\0" + path.read_bytes())
@@ -353,7 +354,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure import cost, installed size and host time per operator. `-- --build` adds a cold build; `--json FILE`."""
+    """Measure import cost, installed size, cold build and host time per operator. `-- --no-build` is quick; `--json FILE`."""
     build_wheels(session, FIRST_LIGHT)
     shared(session, "demo")
     product = overlay(session, "product", ["npu-core", "npu-ops"])
