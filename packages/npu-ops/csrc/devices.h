@@ -6,6 +6,7 @@
 #include <ATen/core/List.h>
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <optional>
 
 namespace npu::ops {
@@ -20,46 +21,52 @@ class DeviceCheck {
 
   void see(const at::Tensor& t) {
     if (!t.defined()) return;
+    if (count_ < seen_.size()) seen_[count_++] = &t;
     c10::Device d = t.device();
     if (C10_LIKELY(found_ && *found_ == d)) return;
-    if (!d.is_privateuseone()) {
-      if (d.is_cpu() && t.dim() == 0 && host_scalars_) return;
-      stray_ = d;
-    } else if (!found_) {
+    if (d.is_privateuseone() && !found_) {
       found_ = d;
-    } else {
-      refuse(*found_, d);
+    } else if (!stray_ && !(d.is_cpu() && t.dim() == 0 && host_scalars_)) {
+      stray_ = d;
     }
   }
   void see(const std::optional<at::Tensor>& t) {
     if (t) see(*t);
   }
+  // Lists are not kept for the message: their elements may be temporaries.
   void see(at::TensorList ts) {
-    for (const auto& t : ts) see(t);
+    for (const auto& t : ts) see_temporary(t);
   }
   void see(const at::ITensorListRef& ts) {
-    for (const auto& t : ts) see(t);
+    for (const auto& t : ts) see_temporary(t);
   }
   void see(const c10::List<std::optional<at::Tensor>>& ts) {
-    for (std::optional<at::Tensor> t : ts) see(t);
+    for (std::optional<at::Tensor> t : ts) see_temporary(t);
   }
   template <class T>
   void see(const T&) {}  // anything but a tensor
 
   // The one device. RuntimeError if there is none.
   c10::Device device() const {
-    if (C10_UNLIKELY(stray_ || !found_))
-      refuse(found_.value_or(c10::Device(kNpu, 0)), stray_.value_or(c10::kCPU));
+    if (C10_UNLIKELY(stray_ || !found_)) refuse();
     return *found_;
   }
 
  private:
-  [[noreturn]] void refuse(c10::Device a, c10::Device b) const;
+  void see_temporary(const std::optional<at::Tensor>& t) {
+    const size_t before = count_;
+    see(t);
+    count_ = before;
+  }
+  [[noreturn]] void refuse() const;
 
   const char* op_;
   bool host_scalars_;
   std::optional<c10::Device> found_;
   std::optional<c10::Device> stray_;
+  // The operands, for the message. More than these are not listed.
+  std::array<const at::Tensor*, 6> seen_;
+  size_t count_ = 0;
 };
 
 template <class... A>
