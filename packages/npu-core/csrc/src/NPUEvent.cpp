@@ -24,6 +24,7 @@ struct EventState {
   std::atomic<Ticket> recorded{0};  // ticket of the last record, in `device`'s queue
   // Created by the first record that is launched; others read it after that ticket was launched.
   std::atomic<aclrtEvent> native{nullptr};
+  std::atomic<bool> marked{false};  // whether the last record that was launched reached the stream
 
   void create();
 };
@@ -80,8 +81,10 @@ struct RecordTask {
   EventState* state;
   static void run(const void* payload, const TaskContext& context) {
     Share share{static_cast<const RecordTask*>(payload)->state};
+    share.state->marked.store(false);
     share.state->create();
     NPU_CHECK(cann().aclrtRecordEvent(share.state->native.load(), context.stream));
+    share.state->marked.store(true);
   }
 };
 
@@ -175,6 +178,12 @@ bool NPUEvent::query() const {
   return status == ACL_EVENT_RECORDED_STATUS_COMPLETE;
 }
 
+bool NPUEvent::lost() const {
+  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
+  LaunchQueue* queue = ticket ? LaunchQueue::started(state_->device) : nullptr;
+  return queue && queue->launched(ticket) && !state_->marked.load();
+}
+
 void NPUEvent::synchronize() const {
   const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
   if (!ticket) return;
@@ -196,6 +205,9 @@ double NPUEvent::elapsed_time(const NPUEvent& end) const {
   TORCH_CHECK_VALUE(
       query() && end.query(),
       "Both events must be completed before calculating elapsed time: call synchronize() first.");
+  TORCH_CHECK_VALUE(!lost() && !end.lost(),
+                    "One of the events was not recorded: its record failed, which a synchronising call tells. "
+                    "Record both again before calculating elapsed time.");
   TORCH_CHECK_VALUE(state_->device == end.state_->device,
                     "Events of different devices have no common clock: npu:",
                     static_cast<int>(state_->device), " and npu:", static_cast<int>(end.state_->device), ".");
@@ -211,15 +223,6 @@ double NPUEvent::elapsed_time(const NPUEvent& end) const {
   if (code != 0)
     raise_cann("aclrtEventElapsedTime", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
   return ms;
-}
-
-void* NPUEvent::release() noexcept { return std::exchange(state_, nullptr); }
-
-NPUEvent NPUEvent::adopt(void* released) noexcept {
-  auto* state = static_cast<EventState*>(released);
-  NPUEvent event(state && state->timing);
-  event.state_ = state;
-  return event;
 }
 
 }  // namespace npu

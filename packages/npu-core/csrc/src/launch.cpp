@@ -64,7 +64,7 @@ void launch_task(const char* name, npu_task task, const void* payload, size_t si
   thread_local std::string buffer;
   const PluginTask head{task, name};
   buffer.assign(reinterpret_cast<const char*>(&head), sizeof head);
-  buffer.append(static_cast<const char*>(payload), size);
+  if (size) buffer.append(static_cast<const char*>(payload), size);
   LaunchQueue::of(device).enqueue(TaskKind{name, &run_plugin_task, nullptr},
                                   detail::current_stream_state(device), buffer.data(), buffer.size());
 }

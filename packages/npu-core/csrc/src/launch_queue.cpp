@@ -92,8 +92,8 @@ struct LaunchQueue::Impl {
   std::mutex error_mutex;
   std::atomic<bool> has_error{false};
   Failure error;
-  Location error_where;  // made text by who raises: that needs the GIL, which the launch thread must never
-                         // wait for
+  // Made text by who raises it: that needs the GIL, which the launch thread must never wait for.
+  Location error_where;
 
   std::mutex inline_mutex;  // inline modes: one launch at a time, as on the launch thread
 
@@ -124,8 +124,7 @@ std::string explain_delay(const Location& location) {
   const std::string where = resolve_location(location);
   return "\n  enqueued at: " + (where.empty() ? "a thread without Python frames (a backward pass?)" : where) +
          "\nLaunches are asynchronous: this is raised at the next synchronising call. "
-         "ASCEND_LAUNCH_BLOCKING=1 raises it "
-         "where it was enqueued.";
+         "ASCEND_LAUNCH_BLOCKING=1 raises it where it was enqueued.";
 }
 
 }  // namespace
@@ -206,9 +205,10 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
     const LaunchQueue* before = std::exchange(t_running, &impl.owner);
     ~Done() {
       t_running = before;
-      impl.done.store(ticket);
+      impl.finish(ticket);
     }
   } done_on_return{*this, ticket};
+  check_open();  // after the ticket was issued: shutdown's flush waits for us, or we see that it began
   stream.last_ticket.store(ticket, std::memory_order_release);
   try {
     bind_device(owner.device());
@@ -258,10 +258,14 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   std::unique_lock lock(q.mutex);
   if (C10_UNLIKELY(!q.started)) q.start();
   Record* record = nullptr;
-  while (C10_UNLIKELY(!(record = q.ring.reserve(size)))) {
-    const Ticket next = q.done.load() + 1;
+  for (;;) {
+    check_open();  // under the mutex, which flush_for() takes: nothing is published after shutdown's flush
+    // Read before reserve(): a full ring then holds a later ticket. Read after it, the ring may have drained
+    // meanwhile, and this would wait for a ticket that nobody was given.
+    const Ticket done = q.done.load();
+    if (C10_LIKELY((record = q.ring.reserve(size)) != nullptr)) break;
     lock.unlock();
-    q.wait(next, Clock::time_point::max());
+    q.wait(done + 1, Clock::time_point::max());
     lock.lock();
   }
   record->kind = kind;
@@ -293,8 +297,13 @@ void LaunchQueue::flush(Ticket ticket) noexcept {
 }
 
 bool LaunchQueue::flush_for(int milliseconds) noexcept {
-  return impl_->wait(impl_->issued.load(std::memory_order_acquire),
-                     Clock::now() + std::chrono::milliseconds(milliseconds));
+  const auto deadline = Clock::now() + std::chrono::milliseconds(milliseconds);
+  Ticket last;
+  {
+    std::lock_guard lock(impl_->mutex);  // an enqueue that began before us has its ticket
+    last = impl_->issued.load();
+  }
+  return impl_->wait(last, deadline);
 }
 
 bool LaunchQueue::launched(Ticket ticket) const noexcept {

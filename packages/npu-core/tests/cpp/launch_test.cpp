@@ -73,11 +73,11 @@ TEST(Launch, AViewIsDescribedByItsStorage) {
   Fake& fake = begin();
   at::Tensor base = tensor({4, 6}, 0x1000);
   auto view = base.unsafeGetTensorImpl()->shallow_copy_and_detach(c10::VariableVersion(0), false);
-  view->set_sizes_and_strides({2, 3}, {6, 2}, 7);
-  launch<aclnnInplace>(at::Tensor(std::move(view)));
-  launch<aclnnAdd>(base, base, c10::Scalar(1), base);
+  view->set_sizes_and_strides(std::vector<int64_t>{2, 3}, std::vector<int64_t>{6, 2}, 7);
+  launch<aclnnAdd>(at::Tensor(std::move(view)), base, c10::Scalar(1), base);
   synchronize();
-  EXPECT_CONTAINS(fake.seen("aclnnInplace ")[0], "4096 -> 4096");
+  EXPECT_CONTAINS(fake.seen("aclnnAddGetWorkspaceSize")[0], "aclnnAddGetWorkspaceSize 0/2[2,3,](6,2,)+7/24 ");
+  EXPECT_CONTAINS(fake.seen("aclnnAdd ")[0], "4096 4096 -> 4096");
 }
 
 TEST(Launch, EveryKindOfArgumentArrives) {

@@ -21,11 +21,31 @@ struct Fake {
   std::atomic<bool> quiet{false};             // notes nothing and never fails
   std::atomic<int> tensors{0}, executors{0};  // alive
 
-  // The code to answer, after noting the call.
-  int note(const std::string& symbol, const std::string& details = "");
-  std::vector<std::string> seen(const std::string& prefix);
+  // The code to answer, after noting the call. Inline, as all here: the tests do not link the fake, they load
+  // it.
+  int note(const std::string& symbol, const std::string& details = "") {
+    if (quiet) return 0;
+    std::lock_guard lock(mutex);
+    calls.push_back(symbol + (details.empty() ? "" : " " + details));
+    auto it = fail.find(symbol);
+    if (it == fail.end()) return 0;
+    const int code = it->second;
+    fail.erase(it);
+    return code;
+  }
+  std::vector<std::string> seen(const std::string& prefix) {
+    std::lock_guard lock(mutex);
+    std::vector<std::string> found;
+    for (const std::string& call : calls)
+      if (call.rfind(prefix, 0) == 0) found.push_back(call);
+    return found;
+  }
   int count(const std::string& prefix) { return static_cast<int>(seen(prefix).size()); }
-  void clear();
+  void clear() {
+    std::lock_guard lock(mutex);
+    calls.clear();
+    fail.clear();
+  }
 };
 
 extern "C" Fake* fake_cann();

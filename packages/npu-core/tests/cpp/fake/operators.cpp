@@ -117,7 +117,9 @@ aclnnStatus aclDestroyScalar(const aclScalar* s) {
 }
 aclIntArray* aclCreateIntArray(const int64_t* v, uint64_t n) { return new aclIntArray{{v, v + n}}; }
 aclFloatArray* aclCreateFloatArray(const float* v, uint64_t n) { return new aclFloatArray{{v, v + n}}; }
-aclBoolArray* aclCreateBoolArray(const bool* v, uint64_t n) { return new aclBoolArray{{v, v + n}}; }
+aclBoolArray* aclCreateBoolArray(const bool* v, uint64_t n) {
+  return new aclBoolArray{std::vector<bool>(v, v + n)};
+}
 aclTensorList* aclCreateTensorList(const aclTensor* const* v, uint64_t n) {
   auto* list = new aclTensorList;
   for (uint64_t i = 0; i < n; ++i) list->tensors.push_back(const_cast<aclTensor*>(v[i]));

@@ -3,37 +3,13 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "fake.h"
 
 extern "C" Fake* fake_cann() {
   static auto* f = new Fake;
   return f;
-}
-
-int Fake::note(const std::string& symbol, const std::string& details) {
-  if (quiet) return 0;
-  std::lock_guard lock(mutex);
-  calls.push_back(symbol + (details.empty() ? "" : " " + details));
-  auto it = fail.find(symbol);
-  if (it == fail.end()) return 0;
-  const int code = it->second;
-  fail.erase(it);
-  return code;
-}
-
-std::vector<std::string> Fake::seen(const std::string& prefix) {
-  std::lock_guard lock(mutex);
-  std::vector<std::string> found;
-  for (const std::string& call : calls)
-    if (call.rfind(prefix, 0) == 0) found.push_back(call);
-  return found;
-}
-
-void Fake::clear() {
-  std::lock_guard lock(mutex);
-  calls.clear();
-  fail.clear();
 }
 
 namespace {

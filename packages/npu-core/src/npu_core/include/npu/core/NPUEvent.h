@@ -35,6 +35,8 @@ class NPU_API NPUEvent {
 
   // True if never recorded, or if the last record has left the queue and completed on the device.
   bool query() const;
+  // Whether the last record was launched and failed, so that query() tells nothing about the work before it.
+  bool lost() const;
   // Raises RuntimeError if the stream is on another device than an earlier record's.
   void record(const NPUStream& stream);
   void record() { record(getCurrentNPUStream()); }
@@ -47,10 +49,6 @@ class NPU_API NPUEvent {
   void synchronize() const;
   // Milliseconds from this to `end`. Both must have been made with timing and have completed.
   double elapsed_time(const NPUEvent& end) const;
-
-  // For c10's guard interface, which carries an event as a void*.
-  void* release() noexcept;
-  static NPUEvent adopt(void* released) noexcept;
 
  private:
   detail::EventState* state_ = nullptr;
