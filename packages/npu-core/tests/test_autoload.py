@@ -17,7 +17,7 @@ def test_import_torch_registers_and_is_silent(site: Any) -> None:
 
 
 def test_import_torch_initialises_no_device_and_chooses_no_runtime(site: Any) -> None:
-    code = "def provider(): raise SystemExit('the runtime was asked at import')"
+    code = "import os\ndef provider(): os._exit(9)"
     site.wheel("npu-trap", entry_points={"npu.runtimes:trap": "npu_trap:provider"}, code=code)
     done = site.python("import torch; print(torch.npu.is_initialized())")
     assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
@@ -60,6 +60,27 @@ def test_a_broken_plugin_is_warned_about_in_one_sentence_and_torch_works(site: A
     assert (done.returncode, done.stdout) == (0, "2.0\n")
     (sentence,) = [line for line in done.stderr.splitlines() if "UserWarning" in line]
     assert "npu plugin 'alpha' is not loaded: npu-alpha 1.0 failed to load (ZeroDivisionError" in sentence
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(3)", "def activate(table): raise SystemExit('enough')"])
+def test_a_plugin_that_exits_ends_neither_import_torch_nor_the_other_plugins(site: Any, code: str) -> None:
+    site.plugin("alpha", code)
+    site.plugin("beta")
+    out = "import torch; import npu_core.plugins as p; out = {x.name: [x.state, x.reason] for x in p.plugins()}"
+    found = site.json(out, NPU_PLUGINS="alpha,beta")
+    assert found["alpha"][0] == "refused"
+    assert "npu-alpha 1.0 failed to load (SystemExit: " in found["alpha"][1]
+    assert found["beta"][0] == "loaded"
+
+
+def test_an_exit_inside_the_registration_is_remembered_and_an_interrupt_passes(site: Any) -> None:
+    code = "import torch; from npu_core import autoload\ndef stop(): raise {}\nautoload._register = stop\n"
+    code += "try: autoload.run(); out = [autoload.state, autoload.reason]\nexcept KeyboardInterrupt: out = 'interrupted'"
+    off = {"TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+    state, reason = site.json(code.format("SystemExit(3)"), **off)
+    assert state == "broken"
+    assert "(SystemExit: 3)" in reason
+    assert site.json(code.format("KeyboardInterrupt"), **off) == "interrupted"
 
 
 def test_import_torch_survives_warnings_as_errors(site: Any) -> None:

@@ -117,6 +117,22 @@ out = [first, status, os.read(read, 99).decode()]
     assert (status, child) == (0, "npu:0")
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        "import resource as r; top = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (top, top))\n"
+        "import os; many = [os.open('/dev/null', os.O_RDONLY) for _ in range(1100)]; assert many[-1] > 1024",
+    ],
+    ids=["SIGCHLD ignored", "many open files"],
+)
+def test_memory_of_an_untouched_device_is_known_in_any_program(site: Any, before: str) -> None:
+    code = f"{before}\nimport torch; out = [*torch.npu.mem_get_info(0), torch.npu.is_initialized()]"
+    free, total, initialised = site.json(code, NPU_RUNTIME="sim")
+    assert 0 < free <= total
+    assert initialised is False
+
+
 def test_use_after_fork_is_a_sentence_that_names_spawn(site: Any) -> None:
     code = """
 import os, torch

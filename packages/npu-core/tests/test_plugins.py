@@ -91,6 +91,28 @@ def test_a_plugin_that_fails_to_activate_is_refused_and_the_rest_loads(site: Any
     assert found["state"]["beta"] == "loaded"
 
 
+def test_metadata_that_is_not_utf8_costs_nothing(site: Any) -> None:
+    site.plugin("alpha", MARK)
+    site.plugin("beta")
+    (metadata,) = site.folder.glob("npu_alpha-*/METADATA")
+    metadata.write_bytes(metadata.read_bytes().replace(b"Name:", b"Author: Ren\xe9\nName:", 1))
+    found = load(site)
+    assert found["state"]["alpha"] == "loaded"
+    assert found["state"]["beta"] == "loaded"
+
+
+def test_metadata_that_cannot_be_read_costs_only_its_own_plugin(site: Any) -> None:
+    site.plugin("alpha", MARK)
+    site.plugin("beta")
+    broken = "from npu_core import wheels\nread = wheels.headers\ndef headers(dist):\n"
+    broken += "    if 'alpha' in str(dist._path): raise OSError('bad sector')\n"
+    broken += "    return read(dist)\nwheels.headers = headers\n"
+    found = site.json(broken + DISCOVER, **ONLY)
+    assert found["state"]["alpha"] == "refused"
+    assert "OSError: bad sector" in found["reason"]["alpha"]
+    assert found["state"]["beta"] == "loaded"
+
+
 def test_two_wheels_with_one_plugin_name_are_both_named_and_refused(site: Any) -> None:
     site.plugin("alpha")
     site.wheel(

@@ -110,8 +110,11 @@ def test_a_version_that_is_too_old_is_named_with_the_needed_one(cann_tree: Calla
     assert "need 8.0" in found["reason"]
 
 
-def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any) -> None:
-    site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code="def provider(): 1 / 0")
+@pytest.mark.parametrize(
+    ("code", "error"), [("1 / 0", "ZeroDivisionError"), ("raise SystemExit(3)", "SystemExit")]
+)
+def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any, code: str, error: str) -> None:
+    site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code=f"def provider(): {code}")
     code = "def provider(): return {'library_dir': '/x', 'reason': 'here', 'simulated': True}"
     site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
     found = site.json(
@@ -119,7 +122,7 @@ def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any) -
     )
     assert found["good"] == ["/x", "here"]
     assert found["bad"][0] is None
-    assert "ZeroDivisionError" in found["bad"][1]
+    assert error in found["bad"][1]
     assert "pip install --force-reinstall npu-bad" in found["bad"][1]
 
 

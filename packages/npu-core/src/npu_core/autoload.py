@@ -39,7 +39,7 @@ def run(module_is_complete: bool = False) -> None:
         state = "running"
         try:
             state, reason = _register()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             state, reason = "broken", f"npu-core failed to register ({type(error).__name__}: {error}): npu doctor"
             say(reason)
 

@@ -24,7 +24,13 @@ class Plugin:
     """One plugin and what became of it. `state` is "found", "loaded", "refused" or "off" (not in NPU_PLUGINS)."""
 
     def __init__(self, entry: EntryPoint) -> None:
-        headers = wheels.headers(entry.dist)
+        self.state = "found"
+        self.reason = ""
+        try:
+            headers = wheels.headers(entry.dist)
+        except Exception as error:
+            headers = {}
+            self.refuse(f"the metadata of its wheel cannot be read ({type(error).__name__}: {error}): reinstall it")
         self.entry = entry
         self.name = entry.name
         self.wheel = wheels.normalized(headers.get("name", [entry.value])[0])
@@ -38,8 +44,6 @@ class Plugin:
             for line in headers.get("requires-dist", [])
             if "extra ==" not in line
         )
-        self.state = "found"
-        self.reason = ""
 
     def refuse(self, reason: str) -> None:
         self.state, self.reason = "refused", reason
@@ -66,6 +70,8 @@ def discover(entries: Iterable[EntryPoint]) -> list[Plugin]:
         if len(twins) > 1:
             have = " and ".join(f"{p.wheel} {p.version}" for p in twins)
             plugin.refuse(f"{have} both provide it: pip uninstall one of them")
+        elif plugin.state == "refused":
+            continue
         elif wanted is not None and plugin.name not in wanted:
             plugin.state, plugin.reason = "off", f"{env.NPU_PLUGINS} does not list it"
         elif reason := misfit(plugin):
@@ -128,7 +134,7 @@ def _activate(plugin: Plugin, needed: list[Plugin], table: Callable[[], int]) ->
     try:
         activate: Callable[[int], None] = plugin.entry.load()
         activate(table())
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() in a plugin must not end `import torch`
         remedy = f"pip install --force-reinstall {plugin.wheel}"
         plugin.refuse(f"{plugin.wheel} {plugin.version} failed to load ({type(error).__name__}: {error}): {remedy}")
     else:

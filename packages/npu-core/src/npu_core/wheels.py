@@ -26,7 +26,7 @@ def headers(distribution: metadata.Distribution | None) -> dict[str, list[str]]:
 
     Parses the few lines itself: the e-mail parser behind `Distribution.metadata` costs more than the rest of autoload.
     """
-    text = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO")) if distribution else None
+    text = (_text(distribution, "METADATA") or _text(distribution, "PKG-INFO")) if distribution else None
     found: dict[str, list[str]] = {}
     for line in (text or "").splitlines():
         if not line.strip():
@@ -35,6 +35,14 @@ def headers(distribution: metadata.Distribution | None) -> dict[str, list[str]]:
         if colon and not line[0].isspace():
             found.setdefault(name.strip().lower(), []).append(value.strip())
     return found
+
+
+def _text(distribution: metadata.Distribution, name: str) -> str | None:
+    """A metadata file; what is not UTF-8 in it (an author's name in Latin-1) becomes U+FFFD instead of an error."""
+    try:
+        return distribution.read_text(name)
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "replace")
 
 
 def normalized(name: str) -> str:

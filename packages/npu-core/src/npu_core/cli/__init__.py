@@ -37,7 +37,7 @@ def _help() -> str:
             command = find(name)
             first = ((command.__doc__ or "") if command else "").strip().splitlines()[:1]
             lines.append(f"  {name:12} {first[0] if first else ''}".rstrip())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             lines.append(f"  {name:12} broken: {type(error).__name__}: {error}")
     return "\n".join([*lines, "", "`npu COMMAND --help` describes a command; `npu --version` names this npu-core."])
 

@@ -1,5 +1,6 @@
 """Asks the device in a process of its own what cannot be asked without initialising."""
 
+import contextlib
 import os
 import select
 import signal
@@ -25,14 +26,19 @@ def memory_info(index: int) -> tuple[int, int]:
         _answer(index, write)
     os.close(write)
     try:
-        ready, _, _ = select.select([read], [], [], PATIENCE)
-        text = os.read(read, 4096).decode() if ready else f"!npu:{index} did not start within {PATIENCE} s: npu doctor"
+        waiting = select.poll()  # select() takes no descriptor from 1024 on
+        waiting.register(read, select.POLLIN)
+        if waiting.poll(PATIENCE * 1000):
+            text = os.read(read, 4096).decode()
+        else:
+            text = f"!npu:{index} did not start within {PATIENCE} s: check `npu-smi info`"
     finally:
         os.close(read)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        with contextlib.suppress(ChildProcessError, ProcessLookupError):  # the program ignores SIGCHLD: reaped already
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     if not text or text.startswith("!"):
-        raise RuntimeError(text[1:] or f"npu:{index} crashed when it was asked for its memory: npu doctor")
+        raise RuntimeError(text[1:] or f"npu:{index} crashed when it was asked for its memory: check `npu-smi info`")
     free, total = text.split()
     return int(free), int(total)
 

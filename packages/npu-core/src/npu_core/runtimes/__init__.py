@@ -55,14 +55,14 @@ def candidates() -> tuple[Candidate, ...]:
     """Every provider's answer, sorted by name. A provider that raises becomes a candidate that cannot serve."""
     found = []
     for entry in wheels.entry_points(GROUP):
-        source = wheels.normalized(entry.dist.name) if entry.dist else entry.value
+        source = wheels.normalized(wheels.headers(entry.dist).get("name", [entry.value])[0])
         try:
             provider: Callable[[], dict[str, Any]] = entry.load()
             answer = {k: v for k, v in provider().items() if k in Candidate._fields and v is not None}
             default = {"library_dir": None, "reason": f"found by {source}"}
             answer = {**default, **answer, "name": entry.name, "provided_by": source}
             found.append(Candidate(**answer))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = f"the runtime '{entry.name}' of {source} is broken ({type(error).__name__}: {error}): "
             reason += f"pip install --force-reinstall {source}"
             found.append(Candidate(entry.name, None, reason, provided_by=source))
