@@ -18,6 +18,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from tqdm import tqdm
 
 GOAL = 0.93
@@ -36,9 +37,9 @@ class Placement(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        results = result if isinstance(result, (tuple, list)) else [result]
-        devices = {t.device.type for t in results if isinstance(t, torch.Tensor)}
-        for device in devices:
+        # In-place operators over lists of tensors, such as an optimizer's, return nothing: ask their arguments then.
+        tensors = [t for t in tree_leaves(result if result is not None else args) if isinstance(t, torch.Tensor)]
+        for device in {t.device.type for t in tensors}:
             self.calls[str(func.overloadpacket), device] += 1
         return result
 
