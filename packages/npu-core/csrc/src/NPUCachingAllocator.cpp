@@ -60,7 +60,11 @@ class CannBackend final : public PoolBackend {
     event->record(NPUStream(stream));
     return event.release();
   }
-  bool passed(void* event) override { return static_cast<NPUEvent*>(event)->query(); }
+  Progress progress(void* event) override {
+    auto* e = static_cast<NPUEvent*>(event);
+    if (e->lost()) return Progress::kUnknown;
+    return e->query() ? Progress::kPassed : Progress::kAhead;
+  }
   void release(void* event) noexcept override { delete static_cast<NPUEvent*>(event); }
 
   std::pair<size_t, size_t> memory_info() override {

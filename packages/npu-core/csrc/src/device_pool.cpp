@@ -160,7 +160,7 @@ void DevicePool::free(Block* block) noexcept {
     }
     lock.lock();
     if (event)
-      awaited(stream).push_back({event, block});
+      awaited(stream).push_back({event, block, epoch});
     else
       unrecorded_.emplace_back(block, epoch);
     lock.unlock();
@@ -184,11 +184,16 @@ void DevicePool::use_on(Block* block, const c10::Stream& stream) {
 void DevicePool::reclaim() {
   for (size_t i = 0; i < awaited_.size();) {
     auto& queue = awaited_[i].second;
-    while (!queue.empty() && backend_.passed(queue.front().event)) {
-      auto [event, block] = queue.front();
+    while (!queue.empty()) {
+      const auto progress = backend_.progress(queue.front().event);
+      if (progress == PoolBackend::Progress::kAhead) break;
+      auto [event, block, epoch] = queue.front();
       queue.pop_front();
       backend_.release(event);
-      if (--block->pending == 0) make_idle(block);
+      if (progress == PoolBackend::Progress::kUnknown)
+        unrecorded_.emplace_back(block, epoch);
+      else if (--block->pending == 0)
+        make_idle(block);
     }
     if (queue.empty())
       awaited_.erase(awaited_.begin() + static_cast<ptrdiff_t>(i));

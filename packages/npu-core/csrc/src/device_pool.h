@@ -38,9 +38,11 @@ class PoolBackend {
   virtual void free(void* ptr) noexcept = 0;
   // Waits until no work enqueued before this call can touch any memory. Throws what failed on the device.
   virtual void quiesce() = 0;
-  // An event behind all work enqueued on `stream` so far, and whether the stream has passed it.
+  // An event behind all work enqueued on `stream` so far, and how far the stream is. kUnknown: the event came
+  // to nothing on its way to the device; only a quiesce tells when what was before it is done.
+  enum class Progress { kAhead, kPassed, kUnknown };
   virtual void* record(const c10::Stream& stream) = 0;
-  virtual bool passed(void* event) = 0;
+  virtual Progress progress(void* event) = 0;
   virtual void release(void* event) noexcept = 0;
   // (free, total) of the device.
   virtual std::pair<size_t, size_t> memory_info() = 0;
@@ -135,6 +137,7 @@ class DevicePool {
   struct Awaited {
     void* event;
     Block* block;
+    uint64_t epoch;  // of its free
   };
   using Lock = std::unique_lock<std::mutex>;
 

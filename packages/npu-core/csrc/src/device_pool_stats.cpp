@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "device_pool.h"
+#include "npu/core/location.h"
 
 namespace npu {
 
@@ -128,13 +129,15 @@ void DevicePool::out_of_memory(const Request& r, Lock& lock) {
   std::string cap = limit ? " This process is limited to " + bytes(*limit) +
                                 " by torch.npu.set_per_process_memory_fraction."
                           : "";
+  const std::string where = resolve_location(capture_location());
   TORCH_CHECK_WITH(
       OutOfMemoryError, false, "NPU out of memory. Tried to allocate ", bytes(r.requested),
       " on npu:", static_cast<int>(device_), ", which has ", bytes(total), " in total and ", bytes(free),
       " free.", cap, " Tensors of this process use ", bytes(allocated), "; ", bytes(reserved - allocated),
       " more are reserved by its cache but cannot serve this request. Use smaller batches or free tensors; "
       "if much is "
-      "reserved but unused, PYTORCH_NPU_ALLOC_CONF=max_split_size_mb:<n> reduces fragmentation.");
+      "reserved but unused, PYTORCH_NPU_ALLOC_CONF=max_split_size_mb:<n> reduces fragmentation.",
+      where.empty() ? "" : "\n  asked for at: " + where);
 }
 
 }  // namespace npu

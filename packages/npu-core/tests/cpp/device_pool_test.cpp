@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "fake_pool_backend.h"
+#include "npu/core/location.h"
 
 namespace npu::testing {
 namespace {
@@ -104,6 +105,18 @@ TEST_F(DevicePoolTest, WaitsForEveryStreamThatUsedTheBlock) {
   EXPECT_EQ(pool.allocate(2 * MiB, 0)->ptr, ptr);
 }
 
+TEST_F(DevicePoolTest, ABlockWhoseEventWasLostWaitsForTheDevice) {
+  Block* a = pool.allocate(2 * MiB, 0);
+  char* ptr = a->ptr;
+  pool.use_on(a, stream(5));
+  pool.free(a);
+  backend.lose_events = true;
+  EXPECT_NE(pool.allocate(2 * MiB, 0)->ptr, ptr);
+  EXPECT_EQ(backend.live_events, 0);
+  pool.empty_cache();
+  EXPECT_EQ(pool.allocate(2 * MiB, 0)->ptr, ptr);
+}
+
 TEST_F(DevicePoolTest, UseOnItsOwnStreamNeedsNoEvent) {
   Block* a = pool.allocate(2 * MiB, 3);
   pool.use_on(a, stream(3));
@@ -172,6 +185,22 @@ TEST_F(DevicePoolTest, OutOfMemorySaysWhatIsWantedAndWhatIsThere) {
   }
   EXPECT_EQ(pool.stats().num_ooms, 1);
   EXPECT_NO_THROW(pool.allocate(32 * MiB, 0));
+}
+
+TEST_F(DevicePoolTest, OutOfMemoryNamesTheLineThatAsked) {
+  set_location_hook({[]() noexcept {
+                       return Location{"train.py", 12};
+                     },
+                     [](const Location& l) {
+                       return std::string(static_cast<const char*>(l.code)) + ":" + std::to_string(l.offset);
+                     }});
+  try {
+    pool.allocate(1000 * MiB, 0);
+    FAIL() << "expected OutOfMemoryError";
+  } catch (const c10::OutOfMemoryError& e) {
+    EXPECT_NE(std::string(e.what()).find("asked for at: train.py:12"), std::string::npos) << e.what();
+  }
+  set_location_hook({});
 }
 
 TEST_F(DevicePoolTest, ARequestBeyondAllAddressSpaceIsOutOfMemory) {

@@ -151,6 +151,29 @@ TEST(Event, ElapsedTimeNeedsTimingRecordsAndCompletion) {
   EXPECT_FLOAT_EQ(start_event.elapsed_time(end_event), 1.5);
 }
 
+// A record that fails in `call`.
+void lose(const char* call) {
+  Fake& fake = start();
+  NPUEvent event(true), end(true);
+  EXPECT_FALSE(event.lost());
+  fake.fail[call] = 207005;
+  event.record();
+  LaunchQueue::of(0).flush();
+  EXPECT_TRUE(event.lost());
+  EXPECT_CONTAINS(thrown<c10::AcceleratorError>([] { synchronize(); }), call);
+  end.record();
+  end.synchronize();
+  EXPECT_CONTAINS(thrown<c10::ValueError>([&] { event.elapsed_time(end); }), "its record failed");
+  event.record();
+  event.synchronize();
+  EXPECT_FALSE(event.lost());
+  EXPECT_FLOAT_EQ(event.elapsed_time(end), 1.5);
+}
+
+TEST(Event, OneThatCouldNotBeCreatedIsLostUntilItIsRecordedAgain) { lose("aclrtCreateEventExWithFlag"); }
+
+TEST(Event, OneThatCouldNotBeRecordedIsLostUntilItIsRecordedAgain) { lose("aclrtRecordEvent"); }
+
 TEST(Event, RecordingOnAnotherDeviceIsRefused) {
   start();
   NPUEvent event;

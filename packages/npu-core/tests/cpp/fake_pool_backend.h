@@ -53,10 +53,11 @@ class FakeBackend final : public PoolBackend {
     ++live_events;
     return new Event{s, ++issued_[s]};
   }
-  bool passed(void* event) override {
+  Progress progress(void* event) override {
     std::lock_guard lock(mutex_);
+    if (lose_events) return Progress::kUnknown;
     auto* e = static_cast<Event*>(event);
-    return passed_[e->stream] >= e->position;
+    return passed_[e->stream] >= e->position ? Progress::kPassed : Progress::kAhead;
   }
   void release(void* event) noexcept override {
     std::lock_guard lock(mutex_);
@@ -73,6 +74,7 @@ class FakeBackend final : public PoolBackend {
   int quiesces = 0;
   int live_events = 0;
   bool fail_record = false;
+  bool lose_events = false;  // their records turn out to have failed
   bool fail_quiesce = false;
   std::function<void()> during_quiesce;
 
