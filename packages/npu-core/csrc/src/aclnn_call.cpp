@@ -38,6 +38,13 @@ struct ExecutorGuard {
   aclOpExecutor* release() { return std::exchange(executor, nullptr); }
 };
 
+// Executes a first phase's executor, which that consumes.
+void execute_once(const Operator& op, const TaskContext& context, ExecutorGuard& guard, uint64_t workspace) {
+  void* memory = context.launcher.workspace(context.state, workspace);
+  const int code = op.execute(memory, workspace, guard.release(), context.stream);
+  if (C10_UNLIKELY(code != 0)) raise_call(op, "", code);
+}
+
 struct Prepared {
   uint64_t workspace = 0;
   aclOpExecutor* executor = nullptr;
@@ -66,9 +73,7 @@ void run_fresh(const CallView& call, const TaskContext& context, uint64_t hash) 
     }
     op.repeatable.store(false, std::memory_order_relaxed);
   }
-  void* memory = context.launcher.workspace(context.state, p.workspace);
-  const int code = op.execute(memory, p.workspace, guard.release(), context.stream);  // consumes the executor
-  if (C10_UNLIKELY(code != 0)) raise_call(op, "", code);
+  execute_once(op, context, guard, p.workspace);
 }
 
 void run_shaped(const CallView& call, const TaskContext& context) {
@@ -76,7 +81,8 @@ void run_shaped(const CallView& call, const TaskContext& context) {
   const Operator& op = *call.header->op;
   CallArguments args(context.launcher.descriptors, call);
   const Prepared p = prepare(op, args);
-  execute(op, context, p.executor, p.workspace);
+  ExecutorGuard guard{p.executor};
+  execute_once(op, context, guard, p.workspace);
   NPU_CHECK(cann().aclrtSynchronizeStream(context.stream));
   int64_t* dims = nullptr;
   uint64_t n = 0;

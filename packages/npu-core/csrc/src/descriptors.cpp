@@ -9,7 +9,27 @@
 namespace npu {
 namespace {
 constexpr size_t kPooled = 256;
+
+void check_made(const void* object, const char* what) {
+  TORCH_CHECK(object, error_message(what, ACL_ERROR_FAILURE));
 }
+
+// The elements of a list until the list exists, which then destroys them.
+template <class T>
+struct Elements {
+  aclnnStatus (*destroy)(const T*);
+  std::vector<T*> objects;
+
+  ~Elements() {
+    for (T* object : objects) destroy(object);
+  }
+  void add(T* object, const char* what) {
+    check_made(object, what);
+    objects.push_back(object);
+  }
+};
+
+}  // namespace
 
 aclTensor* DescriptorPool::take(const TensorView& t, void* address) {
   const Cann& c = cann();
@@ -91,7 +111,7 @@ void CallArguments::release() noexcept {
 
 template <class T>
 uint64_t CallArguments::own(T* object, npu_arg_kind kind, const char* what) {
-  TORCH_CHECK(object, error_message(what, ACL_ERROR_FAILURE));
+  check_made(object, what);
   owned_.push_back({object, static_cast<uint8_t>(kind)});
   return reinterpret_cast<uint64_t>(object);
 }
@@ -121,33 +141,39 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
       return word;
     }
     case NPU_ARG_TENSORS: {
-      std::vector<aclTensor*> tensors;
+      // Not from the pool: a list destroys its elements.
+      Elements<aclTensor> tensors{c.aclDestroyTensor, {}};
       const uint64_t* p = a.data;
       for (uint32_t i = 0; i < a.count; ++i) {
         const ArgView element = read_arg(p);
         const TensorView t = element.tensor();
-        // Not from the pool: a list destroys its elements.
-        tensors.push_back(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format,
-                                            &t.storage, 1, addresses[next_address_ + i]));
+        tensors.add(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1,
+                                      addresses[next_address_ + i]),
+                    "aclCreateTensor");
         p = element.next();
       }
-      aclTensorList* list = c.aclCreateTensorList(tensors.data(), tensors.size());
+      aclTensorList* list = c.aclCreateTensorList(tensors.objects.data(), tensors.objects.size());
       const uint64_t word = own(list, a.kind, "aclCreateTensorList");
+      tensors.objects.clear();  // the list's now
       add_slots(list, AddressSlot::kListInput, a.count);
       return word;
     }
     case NPU_ARG_SCALAR:
       return own(c.aclCreateScalar(values, static_cast<aclDataType>(a.dtype)), a.kind, "aclCreateScalar");
     case NPU_ARG_SCALARS: {
-      std::vector<aclScalar*> scalars;
+      Elements<aclScalar> scalars{c.aclDestroyScalar, {}};
       const uint64_t* p = a.data;
       for (uint32_t i = 0; i < a.count; ++i) {
         const ArgView element = read_arg(p);
-        scalars.push_back(
-            c.aclCreateScalar(const_cast<uint64_t*>(element.data), static_cast<aclDataType>(element.dtype)));
+        scalars.add(
+            c.aclCreateScalar(const_cast<uint64_t*>(element.data), static_cast<aclDataType>(element.dtype)),
+            "aclCreateScalar");
         p = element.next();
       }
-      return own(c.aclCreateScalarList(scalars.data(), scalars.size()), a.kind, "aclCreateScalarList");
+      aclScalarList* list = c.aclCreateScalarList(scalars.objects.data(), scalars.objects.size());
+      const uint64_t word = own(list, a.kind, "aclCreateScalarList");
+      scalars.objects.clear();  // the list's now
+      return word;
     }
     case NPU_ARG_INTS:
       return own(c.aclCreateIntArray(reinterpret_cast<int64_t*>(values), a.count), a.kind,

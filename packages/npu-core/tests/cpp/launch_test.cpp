@@ -35,11 +35,11 @@ TEST(Handshake, AnOlderMinorIsRefused) {
 
 TEST(Handshake, ATableThatIsTooSmallIsRefused) {
   npu_core_table t = *core_table();
-  t.struct_size = 8;
-  EXPECT_CONTAINS(npu_plugin_init(&t), "empty");
+  t.struct_size = sizeof t - 8;  // without its last slot
+  EXPECT_CONTAINS(npu_plugin_init(&t), "smaller than this plugin was built for");
   t = *core_table();
-  t.slot_count = 0;
-  EXPECT_CONTAINS(npu_plugin_init(&t), "empty");
+  t.slot_count = NPU_CORE_SLOT_COUNT - 1;
+  EXPECT_CONTAINS(npu_plugin_init(&t), "smaller than this plugin was built for");
 }
 
 TEST(Launch, HandsTheArgumentsToCann) {
@@ -93,6 +93,22 @@ TEST(Launch, EveryKindOfArgumentArrives) {
                   "3 null 7,-8,0.500000,T,F,T, 1.250000 2.500000 true sum");
   EXPECT_CONTAINS(fake.seen("aclnnMany ")[0], "16 32 48 -> 64");
 }
+
+// A launch with a list of three tensors, one of whose objects CANN refuses to make.
+void refuse_list(const char* symbol) {
+  Fake& fake = begin();
+  fake.fail[symbol] = 1;
+  const std::vector<at::Tensor> list{tensor({2}, 0x10), tensor({2}, 0x20), tensor({2}, 0x30)};
+  launch<aclnnMany>(list, std::optional<at::Tensor>(), std::vector<int64_t>{7}, c10::ArrayRef<float>(),
+                    c10::ArrayRef<bool>(), 1.0, 2.0, true, std::string_view("sum"), tensor({2}, 0x40));
+  EXPECT_CONTAINS(thrown<c10::Error>([] { synchronize(); }), std::string(symbol) + " failed");
+  EXPECT_EQ(fake.count("aclnnMany"), 0);
+  EXPECT_EQ(fake.tensors, 0);
+}
+
+TEST(Launch, AnElementThatCannBalksAtIsNamedAndNotPassedOn) { refuse_list("aclCreateTensor"); }
+
+TEST(Launch, TheElementsOfAListThatCannBalksAtAreDestroyed) { refuse_list("aclCreateTensorList"); }
 
 TEST(Launch, ArgumentsAreCopiedBeforeItReturns) {
   Fake& fake = begin();
@@ -197,6 +213,17 @@ TEST(LaunchShaped, RaisesItsOwnErrorAtOnce) {
   });
   EXPECT_CONTAINS(message, "aclnnFind(float32[4, 4], float32[16, 2]) on npu:0");
   synchronize();
+}
+
+TEST(LaunchShaped, WithoutMemoryForAWorkspaceItsExecutorIsDestroyed) {
+  Fake& fake = begin();
+  fake.workspace = 1000;
+  fake.fail["aclrtMalloc"] = ACL_ERROR_RT_MEMORY_ALLOCATION;
+  EXPECT_CONTAINS(thrown<c10::OutOfMemoryError>([] {
+                    launch_shaped<aclnnFind>(1, tensor({4, 4}), tensor({16, 2}));
+                  }),
+                  "of workspace on npu:0");
+  EXPECT_EQ(fake.executors, 0);
 }
 
 TEST(Enqueue, ATaskRunsInOrderAndItsFailureIsRaisedLater) {

@@ -87,7 +87,7 @@ extern "C" {
 aclTensor* aclCreateTensor(const int64_t* dims, uint64_t n, aclDataType dtype, const int64_t* strides,
                            int64_t offset, aclFormat format, const int64_t* storage, uint64_t,
                            void* address) {
-  fake().note("aclCreateTensor");
+  if (fake().note("aclCreateTensor")) return nullptr;
   ++fake().tensors;
   return new aclTensor{{dims, dims + n}, {strides, strides + n}, offset, *storage, dtype, format, address};
 }
@@ -121,6 +121,7 @@ aclBoolArray* aclCreateBoolArray(const bool* v, uint64_t n) {
   return new aclBoolArray{std::vector<bool>(v, v + n)};
 }
 aclTensorList* aclCreateTensorList(const aclTensor* const* v, uint64_t n) {
+  if (fake().note("aclCreateTensorList")) return nullptr;
   auto* list = new aclTensorList;
   for (uint64_t i = 0; i < n; ++i) list->tensors.push_back(const_cast<aclTensor*>(v[i]));
   return list;

@@ -294,7 +294,8 @@ std::vector<int64_t> launch_shaped(uint32_t shaped, const A&... a) {
   extern "C" __attribute__((visibility("default"))) const char* npu_plugin_init(const npu_core_table* t) { \
     if (t->major != NPU_CORE_ABI_MAJOR) return "npu-core's table has another major version";               \
     if (t->minor < (needs_minor)) return "npu-core's table is older than this plugin needs";               \
-    if (t->struct_size < sizeof(uint32_t) * 4 || t->slot_count == 0) return "npu-core's table is empty";   \
+    if (t->struct_size < sizeof(npu_core_table) || t->slot_count < NPU_CORE_SLOT_COUNT)                    \
+      return "npu-core's table is smaller than this plugin was built for";                                 \
     ::npu::g_core = t;                                                                                     \
     return nullptr;                                                                                        \
   }
