@@ -84,3 +84,48 @@ def test_cpp(binaries: Path, subject: str) -> None:
         if done.returncode != 0:
             failed.append(f"{name} (exit status {done.returncode})\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     assert not failed, "\n\n".join(failed)
+
+
+FAKE = """
+from npu_core import _C
+_C.set_runtime({folder!r}, "")
+assert _C.device_count() == 2, _C.runtime_reason()
+"""
+
+
+def run_on_fake(binaries: Path, code: str) -> str:
+    """What `code` prints in a process whose CANN is the fake one of the C++ tests, which tells no attribute."""
+    code = FAKE.format(folder=str(binaries / "fake")) + code
+    done = run([sys.executable, "-c", "import torch" + code], TORCH_DEVICE_BACKEND_AUTOLOAD="0")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_properties_neither_initialise_nor_poison_fork_where_cann_tells_no_memory(binaries: Path) -> None:
+    code = """
+print(_C.device_properties(1).total_memory, _C.is_initialized())
+_C.init()
+print(_C.device_properties(1).total_memory, _C.is_initialized())
+"""
+    assert run_on_fake(binaries, code).splitlines() == ["0 False", f"{1 << 30} True"]
+
+
+def test_the_current_stream_of_a_device_that_does_not_exist_is_refused(binaries: Path) -> None:
+    code = """
+print(_C.current_stream(1)[1])
+try:
+    _C.current_stream(63)
+except torch.AcceleratorError as error:
+    print(error)
+"""
+    assert "invalid device ordinal 63" in run_on_fake(binaries, code)
+
+
+def test_every_cann_symbol_that_is_loaded_is_used() -> None:
+    package = SOURCE.parent.parent
+    symbols = package / "src" / "npu_core" / "include" / "npu" / "core" / "cann_symbols.h"
+    source = "".join(path.read_text() for path in (package / "csrc").rglob("*.cpp"))
+    used = set(re.findall(r"\b(?:c|cann\(\))\.(?:has_)?(acl\w+)", source))
+    listed = set(re.findall(r"X\(\w+, (\w+)\)", symbols.read_text()))
+    assert listed, symbols
+    assert listed - used == set()

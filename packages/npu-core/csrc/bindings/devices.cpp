@@ -30,12 +30,11 @@ Properties properties(DeviceIndex device) {
   check_device(device);
   Properties p;
   p.name = soc_name();
-  if (is_simulated()) p.name += " (simulated)";
   int64_t arch = attribute(device, ACL_DEV_ATTR_NPU_ARCH);  // 2201 is 22.01
   p.major = arch / 100;
   p.minor = arch % 100;
   p.total_memory = attribute(device, ACL_DEV_ATTR_TOTAL_GLOBAL_MEM_SIZE);
-  if (p.total_memory == 0) {
+  if (p.total_memory == 0 && is_initialized()) {  // asking must not initialise, and so poison fork
     p.total_memory = static_cast<int64_t>(NPUCachingAllocator::get()->getMemoryInfo(device).second);
   }
   p.cube_core_num = attribute(device, ACL_DEV_ATTR_CUBE_CORE_NUM);

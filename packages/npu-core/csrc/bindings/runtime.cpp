@@ -31,10 +31,10 @@ void select_runtime() {
 void add_runtime(py::module_& m) {
   def_py(
       m, "set_runtime",
-      [](std::optional<std::string> library_dir, std::string reason, bool simulated) {
-        set_runtime(std::move(library_dir), std::move(reason), simulated);
+      [](std::optional<std::string> library_dir, std::string reason) {
+        set_runtime(std::move(library_dir), std::move(reason));
       },
-      py::arg("library_dir").none(true), py::arg("reason"), py::arg("simulated") = false);
+      py::arg("library_dir").none(true), py::arg("reason"));
   def_py(
       m, "set_runtime_selector",
       [](py::function selector) {

@@ -24,7 +24,11 @@ void add_streams(py::module_& m) {
     def(m, name, f, py::arg("stream_id"), py::arg("device_index"), py::arg("device_type"));
   };
   def(
-      m, "current_stream", [](DeviceIndex device) { return triple(getCurrentNPUStream(device)); },
+      m, "current_stream",
+      [](DeviceIndex device) {
+        if (device >= 0) check_device(device);
+        return triple(getCurrentNPUStream(device));
+      },
       py::arg("device") = -1);
   def(
       m, "default_stream", [](DeviceIndex device) { return triple(getDefaultNPUStream(device)); },

@@ -45,11 +45,17 @@ void after_fork_in_child() {
   detail::forget_cann();
 }
 
-int ask_count() noexcept {
+// `why`: what CANN says about there being no device.
+int ask_count(std::string* why = nullptr) noexcept {
   if (!cann_usable()) return 0;
   try {
     uint32_t n = 0;
-    if (cann().aclrtGetDeviceCount(&n) != 0) return 0;
+    const int code = cann().aclrtGetDeviceCount(&n);
+    if (why && code != 0)
+      *why = error_message("aclrtGetDeviceCount", code);
+    else if (const char* recent = why && n == 0 ? cann().aclGetRecentErrMsg() : nullptr)
+      *why = recent;
+    if (code != 0) return 0;
     return static_cast<int>(std::min<uint32_t>(n, kMaxDevices));
   } catch (...) {
     return 0;
@@ -58,7 +64,7 @@ int ask_count() noexcept {
 
 }  // namespace
 
-bool closing() noexcept { return g_closing.load(std::memory_order_acquire); }
+bool closing() noexcept { return g_closing.load(); }  // ordered with the queues' tickets
 bool in_bad_fork() noexcept { return g_bad_fork.load(std::memory_order_relaxed); }
 bool is_initialized() noexcept { return g_initialized.load(std::memory_order_acquire); }
 
@@ -71,9 +77,12 @@ DeviceIndex device_count_ensure_non_zero() {
   const DeviceIndex n = device_count();
   if (n > 0) return n;
   cann();  // raises why the runtime is unusable
-  TORCH_CHECK(
-      false, "No NPU is available: CANN ", cann_version(),
-      " was loaded but counts no device. Check ASCEND_RT_VISIBLE_DEVICES and the driver; run `npu doctor`.");
+  std::string why;
+  ask_count(&why);
+  while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+  TORCH_CHECK(false, "No NPU is available: CANN ", cann_version(), " was loaded but counts no device",
+              why.empty() ? "" : " (" + why + ")",
+              ". Check ASCEND_RT_VISIBLE_DEVICES, and with `npu-smi info` the driver (see `npu doctor`).");
 }
 
 void check_device(DeviceIndex device) {
@@ -83,7 +92,8 @@ void check_device(DeviceIndex device) {
       {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, ACL_ERROR_RT_INVALID_DEVICEID,
       "NPU error: invalid device ordinal " + std::to_string(device) + ": there " +
           (n == 1 ? "is 1 device, npu:0"
-                  : "are " + std::to_string(n) + " devices, npu:0 to npu:" + std::to_string(n - 1)));
+                  : "are " + std::to_string(n) + " devices, npu:0 to npu:" + std::to_string(n - 1)) +
+          ". Use one of them; if the machine has more, check ASCEND_RT_VISIBLE_DEVICES.");
 }
 
 DeviceIndex current_device() noexcept { return t_current; }
@@ -112,6 +122,8 @@ bool has_context(DeviceIndex device) noexcept {
 void init() {
   if (C10_LIKELY(g_initialized.load(std::memory_order_acquire))) return;
   TORCH_CHECK(!in_bad_fork(), kBadFork);
+  // Loads CANN before the lock: choosing the runtime takes the GIL, whose holder may be waiting for the lock.
+  cann_usable();
   std::lock_guard lock(init_mutex());
   if (g_initialized.load(std::memory_order_acquire)) return;
   TORCH_CHECK(!closing(),

@@ -14,13 +14,12 @@
 namespace npu {
 namespace {
 
-constexpr const char* kDoctor = "Run `npu doctor` for what is wrong and the command that mends it.";
+constexpr const char* kReinstall = ": reinstall the CANN toolkit and source its set_env.sh";
 
 struct Loader {
   std::mutex mutex;
   std::optional<std::string> folder;
   std::string reason = "npu-core was not told where CANN is: import torch (or npu_core) before using it.";
-  bool simulated = false;
   bool tried = false;
   std::string unusable;  // why, after a try that failed
   std::string version;
@@ -128,10 +127,7 @@ std::string load(Loader& l) {
   if (!l.folder) return l.reason;
   std::string error;
   void* acl = open_library(path_of(l, "libascendcl.so"), &error);
-  if (!acl)
-    return "CANN's libascendcl.so could not be loaded: " + error +
-           ". Its folder comes from the chosen runtime provider (NPU_RUNTIME), or from LD_LIBRARY_PATH. " +
-           kDoctor;
+  if (!acl) return "CANN's libascendcl.so could not be loaded (" + error + ")" + kReinstall;
   l.libraries["libascendcl.so"] = acl;
   l.operators.open(*l.folder);
   std::string nnop_error;
@@ -145,12 +141,13 @@ std::string load(Loader& l) {
     return "CANN" + (l.version.empty() ? "" : " " + l.version) + " in " +
            (l.folder->empty() ? "the library search path" : *l.folder) + " has no symbol " +
            resolver.missing + ", which npu-core needs" + (nnop ? "" : " (" + nnop_error + ")") +
-           ". Install a CANN 8.0 or newer. " + kDoctor;
+           ": install CANN 8.0 or newer, which has it, and source its set_env.sh";
   if (!l.operators.has_standard())
     return "CANN's operator library libopapi.so could not be loaded from " +
-           (l.folder->empty() ? "the library search path" : *l.folder) +
-           (l.operators.errors().empty() ? ": it does not exist" : ": " + l.operators.errors()) + ". " +
-           kDoctor;
+           (l.folder->empty() ? "the library search path" : *l.folder) + " (" +
+           (l.operators.errors().empty() ? "it does not exist" : l.operators.errors()) +
+           "): install the CANN operator package of this chip beside the toolkit" +
+           (l.version.empty() ? "" : " " + l.version) + " and source its set_env.sh";
   return "";
 }
 
@@ -173,7 +170,7 @@ bool ensure_loaded() {
 
 }  // namespace
 
-void set_runtime(std::optional<std::string> library_dir, std::string reason, bool simulated) {
+void set_runtime(std::optional<std::string> library_dir, std::string reason) {
   Loader& l = loader();
   std::lock_guard lock(l.mutex);
   TORCH_CHECK(
@@ -181,7 +178,6 @@ void set_runtime(std::optional<std::string> library_dir, std::string reason, boo
       "the runtime cannot be changed after CANN was loaded: set NPU_RUNTIME before the first use of npu");
   l.folder = std::move(library_dir);
   l.reason = std::move(reason);
-  l.simulated = simulated;
   g_chosen.store(true, std::memory_order_release);
 }
 
@@ -189,15 +185,13 @@ void set_runtime_selector(void (*selector)()) noexcept {
   g_selector.store(selector, std::memory_order_release);
 }
 
-bool is_simulated() noexcept { return loader().simulated; }
-
 const Cann& cann() {
   if (const Cann* c = g_usable.load(std::memory_order_acquire); C10_LIKELY(c != nullptr)) return *c;
   if (ensure_loaded()) return *g_usable.load(std::memory_order_acquire);
   TORCH_CHECK(!in_bad_fork(), kBadFork);
   TORCH_CHECK(!detail::cann_closed(),
               "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
-  TORCH_CHECK(false, "no usable NPU runtime. ", cann_reason().value_or(""));
+  TORCH_CHECK(false, "no usable NPU runtime. ", cann_reason().value_or(""), " (see `npu doctor`)");
 }
 
 bool cann_usable() noexcept {

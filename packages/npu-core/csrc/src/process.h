@@ -10,8 +10,8 @@ namespace npu {
 
 inline constexpr const char* kBadFork =
     "Cannot re-initialize NPU in forked subprocess. To use NPU with multiprocessing, you must use the "
-    "'spawn' start "
-    "method";
+    "'spawn' start method: torch.multiprocessing.set_start_method('spawn') in the main program, or "
+    "multiprocessing_context='spawn' of a DataLoader";
 
 // True from the moment shutdown() began: no new work is taken, what is queued still runs.
 bool closing() noexcept;

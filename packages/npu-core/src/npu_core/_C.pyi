@@ -16,7 +16,7 @@ Triple = tuple[int, int, int]
 
 # --- the runtime -----------------------------------------------------------------------------------------------------
 
-def set_runtime(library_dir: str | None, reason: str, simulated: bool = ...) -> None:
+def set_runtime(library_dir: str | None, reason: str) -> None:
     """Where CANN's libraries are, or None and why there are none, with the remedy. Called once, before anything below;
     RuntimeError after CANN was loaded. `library_dir` "" means: by the loader's own search path."""
 
@@ -88,7 +88,9 @@ class DeviceProperties:
     @property
     def minor(self) -> int: ...
     @property
-    def total_memory(self) -> int: ...
+    def total_memory(self) -> int:
+        """Bytes; 0 if this CANN tells it only to an initialised process, and this one is not yet."""
+
     @property
     def cube_core_num(self) -> int:
         """Cube (matrix) cores, 0 if this CANN does not tell."""
@@ -112,7 +114,9 @@ def supports_dtype(dtype: int) -> bool:
 # --- streams ---------------------------------------------------------------------------------------------------------
 # torch.npu.Stream derives from torch.Stream and torch.npu.Event from torch.Event: both work through our device guard.
 
-def current_stream(device: int = ...) -> Triple: ...
+def current_stream(device: int = ...) -> Triple:
+    """torch.AcceleratorError if `device` does not exist."""
+
 def default_stream(device: int = ...) -> Triple: ...
 def set_stream(stream_id: int, device_index: int, device_type: int) -> None:
     """Makes the stream current on its device, and the device current."""

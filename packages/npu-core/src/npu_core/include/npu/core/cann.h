@@ -27,8 +27,7 @@ struct Cann {
 
 // Where the runtime's libraries are: a folder, "" for the dynamic loader's own search path, or none and
 // `reason` with the remedy. Throws after CANN was loaded.
-NPU_API void set_runtime(std::optional<std::string> library_dir, std::string reason, bool simulated = false);
-NPU_API bool is_simulated() noexcept;
+NPU_API void set_runtime(std::optional<std::string> library_dir, std::string reason);
 // What is called, without any lock, if the runtime is needed before set_runtime(); it should call that.
 // Several threads may call it at once.
 NPU_API void set_runtime_selector(void (*selector)()) noexcept;

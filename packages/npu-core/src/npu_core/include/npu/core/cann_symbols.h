@@ -18,13 +18,14 @@
   X(acl, aclrtDeviceEnablePeerAccess) \
   X(acl, aclrtSynchronizeDevice) \
   X(acl, aclrtCreateStreamWithConfig) \
-  X(acl, aclrtDestroyStream) \
   X(acl, aclrtSynchronizeStream) \
+  X(acl, aclrtStreamQuery) \
   X(acl, aclrtStreamWaitEvent) \
   X(acl, aclrtCreateEventExWithFlag) \
   X(acl, aclrtDestroyEvent) \
   X(acl, aclrtRecordEvent) \
   X(acl, aclrtSynchronizeEvent) \
+  X(acl, aclrtQueryEventStatus) \
   X(acl, aclrtEventElapsedTime) \
   X(acl, aclrtMalloc) \
   X(acl, aclrtFree) \
@@ -50,34 +51,15 @@
   X(nnop, aclGetViewShape)
 
 #define NPU_CANN_OPTIONAL(X) \
-  X(acl, aclFinalize) \
   X(acl, aclGetCannAttribute) \
-  X(acl, aclGetDeviceCapability) \
-  X(acl, aclrtDestroyStreamForce) \
   X(acl, aclrtDeviceGetStreamPriorityRange) \
-  X(acl, aclrtDeviceGetUuid) \
   X(acl, aclrtGetDeviceInfo) \
   X(acl, aclrtGetDeviceUtilizationRate) \
-  X(acl, aclrtGetPrimaryCtxState) \
   X(acl, aclrtGetVersion) \
-  X(acl, aclrtLaunchHostFunc) \
   X(acl, aclrtMallocAlign32) \
-  X(acl, aclrtMallocHostWithCfg) \
   X(acl, aclrtMemsetAsync) \
   X(acl, aclrtPointerGetAttributes) \
-  X(acl, aclrtQueryEventStatus) \
-  X(acl, aclrtResetDevice) \
-  X(acl, aclrtStreamGetId) \
-  X(acl, aclrtStreamQuery) \
   X(acl, aclrtSynchronizeDeviceWithTimeout) \
-  X(acl, aclrtSynchronizeStreamWithTimeout) \
-  X(acl, aclrtReserveMemAddress) \
-  X(acl, aclrtReleaseMemAddress) \
-  X(acl, aclrtMallocPhysical) \
-  X(acl, aclrtFreePhysical) \
-  X(acl, aclrtMapMem) \
-  X(acl, aclrtUnmapMem) \
-  X(acl, aclrtMemGetAllocationGranularity) \
   X(acl, aclsysGetCANNVersion) \
   X(acl, aclsysGetVersionStr) \
   X(nnop, aclInitTensor) \
