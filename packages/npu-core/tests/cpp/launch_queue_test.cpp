@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "npu/core/error.h"
+#include "operators.h"
 #include "support.h"
 
 namespace {
@@ -199,8 +200,40 @@ TEST(LaunchQueue, WakesAfterHavingSlept) {
 }
 
 TEST(LaunchQueue, WorkspacesAreReleasedAfterTheirStreamIsDone) {
-  start();
+  Fake& fake = start();
+  connect();
+  fake.workspace = 1000;
+  launch<aclnnInplace>(tensor({2}));
+  synchronize();
+  ASSERT_EQ(fake.seen("aclrtMalloc"), std::vector<std::string>{"aclrtMalloc 2097152"});
+  fake.calls.clear();
+  EXPECT_EQ(LaunchQueue::of(0).release_workspaces(), size_t{2} << 20);
+  ASSERT_EQ(fake.seen("").size(), 2u);
+  EXPECT_CONTAINS(fake.seen("")[0], "aclrtSynchronizeStream");
+  EXPECT_EQ(fake.seen("")[1], "aclrtFree");
   EXPECT_EQ(LaunchQueue::of(0).release_workspaces(), 0u);
+}
+
+TEST(LaunchQueue, ProducersOfAFullQueueNeverWaitForWorkThatNobodyEnqueues) {
+  start();
+  LaunchQueue& queue = LaunchQueue::of(0);
+  struct Big {  // eight fill the ring
+    char bytes[250000];
+    void operator()(aclrtStream) const {}
+  };
+  static const Big big{};
+  std::atomic<int> finished{0};
+  std::vector<std::thread> producers;
+  for (int t = 0; t < 2; ++t)
+    producers.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) queue.enqueue("big", getDefaultNPUStream(0), big);
+      ++finished;
+    });
+  for (int waited = 0; finished < 2 && waited < 60000; waited += 10)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  if (finished < 2) std::abort();  // the producers cannot be joined
+  for (auto& p : producers) p.join();
+  EXPECT_TRUE(queue.flush_for(10000));
 }
 
 TEST(InlineMode, WithoutATaskQueueTheCallerRunsTheTaskAndGetsTheError) {
@@ -218,6 +251,28 @@ TEST(InlineMode, WithoutATaskQueueTheCallerRunsTheTaskAndGetsTheError) {
   EXPECT_CONTAINS(message, "operation: fail");
   EXPECT_EQ(fake.count("aclrtSynchronizeStream"), 0);
   synchronize();  // nothing is left
+}
+
+TEST(InlineMode, AFlushOnAnotherThreadIsWokenWhenTheTaskEnds) {
+  setenv("TASK_QUEUE_ENABLE", "0", 1);
+  start();
+  LaunchQueue& queue = LaunchQueue::of(0);
+  Gate gate;
+  std::thread runs([&] { gate.close(queue, getDefaultNPUStream(0)); });
+  while (!gate.reached) std::this_thread::yield();
+  std::atomic<bool> flushed{false};
+  std::thread waits([&] {
+    queue.flush();
+    flushed = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until it sleeps
+  EXPECT_FALSE(flushed);
+  gate.open = true;
+  runs.join();
+  for (int waited = 0; !flushed && waited < 10000; ++waited)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (!flushed) std::abort();  // the flusher cannot be joined
+  waits.join();
 }
 
 TEST(InlineMode, LaunchBlockingWaitsForTheStreamToo) {

@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "npu/core/NPUEvent.h"
 #include "npu/core/NPUGuard.h"
@@ -48,6 +50,7 @@ TEST(Device, AnIndexOutOfRangeNamesTheRange) {
   const std::string message = thrown<c10::AcceleratorError>([] { set_device(2); });
   EXPECT_CONTAINS(message, "invalid device ordinal 2");
   EXPECT_CONTAINS(message, "npu:0 to npu:1");
+  EXPECT_CONTAINS(message, "check ASCEND_RT_VISIBLE_DEVICES");
   EXPECT_EQ(current_device(), 0);
   set_device(-1);
   EXPECT_EQ(exchange_device(-1), -1);
@@ -74,6 +77,32 @@ TEST(Device, ChoosingOneDoesNotInitialiseIt) {
   EXPECT_TRUE(has_context(1));
   EXPECT_FALSE(has_context(0));
   EXPECT_EQ(fake.seen("aclrtSetDevice"), std::vector<std::string>{"aclrtSetDevice 1"});
+}
+
+TEST(Init, TheRuntimeIsChosenBeforeItsLockIsTaken) {
+  static std::recursive_mutex gil;
+  static std::atomic<bool> choosing{false};
+  set_runtime_selector([] {
+    choosing = true;
+    std::lock_guard lock(gil);
+    try {
+      set_runtime(folder(), "");
+    } catch (const c10::Error&) {
+      // The other thread was first.
+    }
+  });
+  std::atomic<bool> done{false};
+  gil.lock();
+  std::thread other([&] {
+    init();  // stands in the selector, which wants the lock of ours
+    done = true;
+  });
+  while (!choosing) std::this_thread::yield();
+  alarm(20);  // ends the test if the next line waits for that thread
+  init();
+  gil.unlock();
+  other.join();
+  EXPECT_TRUE(done && is_initialized());
 }
 
 TEST(Fork, AfterQueriesTheChildMayUseDevices) {
@@ -130,6 +159,36 @@ TEST(Shutdown, DrainsTheQueueThenLetsNothingThrough) {
   event = NPUEvent();  // gives back the old one
   EXPECT_EQ(shutdown(), "");
   EXPECT_EQ(fake.seen("").size(), before);
+}
+
+// Every task that was taken has run when shutdown returns, however close to it the task came.
+void race_shutdown() {
+  start();
+  LaunchQueue::of(0);
+  bind_device(0);
+  std::atomic<int> accepted{0}, ran{0};
+  std::vector<std::thread> producers;
+  for (int t = 0; t < 3; ++t)
+    producers.emplace_back([&] {
+      try {
+        for (;; ++accepted)
+          LaunchQueue::of(0).enqueue("count", getDefaultNPUStream(0), [p = &ran](aclrtStream) { ++*p; });
+      } catch (const c10::Error& e) {
+        EXPECT_CONTAINS(e.what(), "shut down");
+      }
+    });
+  while (accepted < 100) std::this_thread::yield();
+  EXPECT_EQ(shutdown(), "");
+  const int then = ran;
+  for (auto& p : producers) p.join();
+  EXPECT_EQ(accepted, then);
+}
+
+TEST(Shutdown, NothingIsEnqueuedBehindIt) { race_shutdown(); }
+
+TEST(Shutdown, NothingRunsBehindItInline) {
+  setenv("TASK_QUEUE_ENABLE", "0", 1);
+  race_shutdown();
 }
 
 TEST(Shutdown, TellsTheErrorThatNobodySaw) {
