@@ -12,7 +12,6 @@ namespace npu {
 namespace {
 
 std::atomic<uint64_t> g_generation{0};
-std::atomic<uint64_t> g_hits{0}, g_misses{0}, g_evictions{0};
 
 uint64_t mix(uint64_t h, uint64_t v) {
   h = (h ^ v) * 0x9e3779b97f4a7c15u;
@@ -38,10 +37,6 @@ constexpr uint32_t kMostTensors = 64;  // beyond, comparing addresses costs more
 }  // namespace
 
 void launch_options_changed() noexcept { g_generation.fetch_add(1); }
-
-ExecutorCacheTotals executor_cache_totals() noexcept {
-  return {g_hits.load(), g_misses.load(), g_evictions.load()};
-}
 
 CachedExecutor::CachedExecutor(CallArguments&& a, const CallView& call, aclOpExecutor* e, uint64_t w)
     : args(std::move(a)),
@@ -99,20 +94,15 @@ CachedExecutor* ExecutorCache::find(uint64_t hash, const CallView& call) {
         std::memcmp(e.key.data(), call.key(), e.key.size() * 8) == 0 && e.sharing == sharing(call) &&
         e.generation == g_generation.load(std::memory_order_relaxed)) {
       entries_.splice(entries_.begin(), entries_, it->second);
-      ++stats_.hits;
-      g_hits.fetch_add(1, std::memory_order_relaxed);
       return e.executor.get();
     }
   }
-  ++stats_.misses;
-  g_misses.fetch_add(1, std::memory_order_relaxed);
   return nullptr;
 }
 
 bool ExecutorCache::seen(uint64_t hash) { return std::exchange(seen_[hash % seen_.size()], hash) == hash; }
 
-CachedExecutor& ExecutorCache::insert(uint64_t hash, const CallView& call,
-                                      std::unique_ptr<CachedExecutor> executor) {
+void ExecutorCache::insert(uint64_t hash, const CallView& call, std::unique_ptr<CachedExecutor> executor) {
   erase(hash);
   if (entries_.size() >= capacity_) evict();
   entries_.push_front({hash,
@@ -122,8 +112,6 @@ CachedExecutor& ExecutorCache::insert(uint64_t hash, const CallView& call,
                        g_generation.load(std::memory_order_relaxed),
                        std::move(executor)});
   index_[hash] = entries_.begin();
-  stats_.size = entries_.size();
-  return *entries_.front().executor;
 }
 
 void ExecutorCache::erase(uint64_t hash) {
@@ -133,7 +121,6 @@ void ExecutorCache::erase(uint64_t hash) {
   NPU_CHECK_WARN(cann().aclrtSynchronizeDevice());
   entries_.erase(it->second);
   index_.erase(it);
-  stats_.size = entries_.size();
 }
 
 // Drops the least recently used eighth: one synchronisation then serves many executors.
@@ -142,10 +129,7 @@ void ExecutorCache::evict() {
   for (size_t n = capacity_ / 8 + 1; n > 0 && !entries_.empty(); --n) {
     index_.erase(entries_.back().hash);
     entries_.pop_back();
-    ++stats_.evictions;
-    g_evictions.fetch_add(1, std::memory_order_relaxed);
   }
-  stats_.size = entries_.size();
 }
 
 }  // namespace npu

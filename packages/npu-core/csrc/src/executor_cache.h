@@ -36,11 +36,6 @@ struct CachedExecutor {
 
 class ExecutorCache {
  public:
-  struct Stats {
-    uint64_t hits = 0, misses = 0, evictions = 0;
-    size_t size = 0;
-  };
-
   // `capacity` 0 turns the cache off.
   explicit ExecutorCache(size_t capacity) : capacity_(capacity) {}
 
@@ -50,10 +45,8 @@ class ExecutorCache {
   CachedExecutor* find(uint64_t hash, const CallView& call);
   // Whether a call of this hash was seen before, and remembers that it was.
   bool seen(uint64_t hash);
-  CachedExecutor& insert(uint64_t hash, const CallView& call, std::unique_ptr<CachedExecutor> executor);
+  void insert(uint64_t hash, const CallView& call, std::unique_ptr<CachedExecutor> executor);
   void erase(uint64_t hash);
-
-  const Stats& stats() const { return stats_; }
 
  private:
   struct Entry {
@@ -70,13 +63,6 @@ class ExecutorCache {
   std::list<Entry> entries_;  // most recently used first
   std::unordered_map<uint64_t, std::list<Entry>::iterator> index_;
   std::vector<uint64_t> seen_ = std::vector<uint64_t>(4096);
-  Stats stats_;
 };
-
-// Sums over all devices, for torch.npu and tests.
-struct ExecutorCacheTotals {
-  uint64_t hits, misses, evictions;
-};
-ExecutorCacheTotals executor_cache_totals() noexcept;
 
 }  // namespace npu

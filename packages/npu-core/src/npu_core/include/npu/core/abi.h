@@ -6,8 +6,7 @@
 //   1. `major` changes when a slot is removed or changes meaning; a plugin built for another major is
 //   refused.
 //   2. New slots are appended and raise `minor`; a plugin refuses a table with a smaller minor than it needs.
-//   3. `struct_size` and `slot_count` are checked by the plugin before any slot is called: a table smaller
-//   than the one it was compiled with is refused.
+//   3. The plugin checks `struct_size` and `slot_count`: it refuses a table smaller than its own header's.
 // The plugin's needs are also in its wheel's metadata, so that a mismatch is refused before anything is
 // loaded; the handshake is the second lock. Tensors cross as c10::TensorImpl, which is safe because a plugin
 // is bound to one minor release of torch. Nothing is thrown across a slot: a slot returns a status, and the
