@@ -193,7 +193,7 @@ def unpack(sdist: Path, where: Path) -> None:
 
 
 def fingerprint(package: Package) -> str:
-    """What the wheel of `package` is made from: its files, the wheels and settings that it is built with, Python, torch."""
+    """What the wheel of `package` is made from: its files, the wheels and settings it is built with, Python, torch."""
     digest = hashlib.sha256(sys.version.encode())
     digest.update(os.environ.get("NPU_BUILD_CONFIG", "").encode() + b"\0")
     digest.update(json.dumps(nox.project.dependency_groups(PROJECT, "torch")).encode())
@@ -354,7 +354,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure import cost, installed size, cold build and host time per operator. `-- --no-build` is quick; `--json FILE`."""
+    """Measure import cost, size, cold build, host time per operator. `-- --no-build` is quick; `--json FILE`."""
     build_wheels(session, FIRST_LIGHT)
     shared(session, "demo")
     product = overlay(session, "product", ["npu-core", "npu-ops"])
