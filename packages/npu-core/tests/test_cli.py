@@ -28,7 +28,7 @@ def healthy(**changes: Any) -> dict[str, Any]:
     """What `report.gather` finds on a machine where all is well."""
     found: dict[str, Any] = {
         "torch": {"version": "2.13.0+cpu", "error": None},
-        "core": {"version": "0.1.0", "abi": "1.0", "torch": "2.13", "state": "yes", "reason": None},
+        "core": {"version": "0.1.0", "abi": "1.0", "torch": "2.13", "state": "yes", "reason": None, "remedy": ""},
         "environment": {},
         "plugins": [
             {
@@ -37,10 +37,11 @@ def healthy(**changes: Any) -> dict[str, Any]:
                 "version": "0.1.0",
                 "state": "off",
                 "reason": "NPU_PLUGINS",
+                "remedy": "",
                 "abi": "1.0",
             }
         ],
-        "runtime": {"wanted": "auto", "chosen": "cann", "reason": "cann: CANN 8.2", "error": None},
+        "runtime": {"wanted": "auto", "chosen": "cann", "reason": "cann: CANN 8.2", "error": None, "remedy": ""},
         "devices": [{"index": 0, "name": "Ascend910B2", "free": 1, "total": 2}],
     }
     for key, value in changes.items():
@@ -62,31 +63,59 @@ def test_a_healthy_machine_has_no_errors() -> None:
         ({"torch": {"version": "2.12.1"}}, "torch", "pip install 'torch==2.13.*'"),
         ({"torch": {"version": None, "error": "ImportError: x"}}, "torch", "pip install 'torch==2.13.*'"),
         (
-            {"core": {"state": "broken", "reason": "cannot load its library: pip install --force-reinstall npu-core"}},
+            {"core": {"state": "broken", "reason": "cannot load: no file: pip it", "remedy": "pip it"}},
             "npu-core",
-            "pip install --force-reinstall npu-core",
+            "pip it",
         ),
         (
             {
                 "plugins": [
-                    {"name": "ops", "wheel": "npu-ops", "version": "9", "state": "refused", "reason": "x: pip y"}
+                    {
+                        "name": "ops",
+                        "wheel": "npu-ops",
+                        "version": "9",
+                        "state": "refused",
+                        "reason": "x: pip: y",
+                        "remedy": "pip: y",
+                    }
                 ]
             },
             "plugin ops",
-            "pip y",
+            "pip: y",
         ),
         (
-            {"runtime": {"chosen": None, "reason": "none is usable: pip install npu-sim"}},
+            {"runtime": {"chosen": None, "reason": "none: pip install npu-sim", "remedy": "pip install npu-sim"}},
             "runtime",
             "pip install npu-sim",
         ),
-        ({"runtime": {"error": "libopapi.so lacks aclnnAdd: reinstall CANN"}}, "runtime", "reinstall CANN"),
+        ({"runtime": {"error": "it lacks x: reinstall", "remedy": "reinstall"}}, "runtime", "reinstall"),
+        ({"runtime": {"error": "dlopen: /x.so: no such file", "remedy": ""}}, "runtime", ""),
         ({"devices": []}, "devices", "check ASCEND_RT_VISIBLE_DEVICES and `npu-smi info`"),
     ],
 )
 def test_each_illness_is_named_with_the_command_that_mends_it(changes: Any, subject: str, remedy: str) -> None:
     (finding,) = errors(healthy(**changes))
     assert (finding.subject, finding.remedy) == (subject, remedy)
+    assert not remedy or not finding.what.endswith(remedy)
+
+
+def test_no_remedy_of_ours_is_the_doctor_itself(site: Any) -> None:
+    """Each thing that goes wrong in Python, as doctor reports it."""
+    site.plugin("alpha", "1 / 0")
+    site.plugin("beta", requires=("npu-alpha",))
+    site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code="def provider(): 1 / 0")
+    code = "import sys, torch; from npu_core import {0}; from npu_core.cli import main\n{1}\nsys.exit(main(['doctor']))"
+    for name, breakage, remedy in (
+        ("autoload", "autoload._register = lambda: 1 / 0", "to mend npu-core: pip install --force-reinstall npu-core"),
+        ("_binding", "torch.__version__ = '2.14'", "to mend npu-core: pip install 'torch==2.13.*'"),
+        ("env", "", "to mend runtime: pip install --force-reinstall npu-bad"),
+        ("env", "", "to mend plugin beta: pip install --force-reinstall npu-alpha"),
+    ):
+        off = {"TORCH_DEVICE_BACKEND_AUTOLOAD": "0", "NPU_RUNTIME": "bad", "NPU_PLUGINS": "alpha,beta"}
+        done = site.python(code.format(name, breakage), **off)
+        assert done.returncode == 1, done.stderr
+        assert remedy in done.stdout
+        assert ": npu doctor" not in done.stdout
 
 
 def test_doctor_fails_and_names_the_remedy_where_there_is_no_runtime(site: Any) -> None:

@@ -76,12 +76,11 @@ def test_a_device_of_another_type_is_a_value_error(npu: Any) -> None:
 
 
 def test_properties_and_name_describe_the_device_and_a_simulated_one_says_so(npu: Any) -> None:
-    from npu_core import runtimes
-
     properties = npu.get_device_properties(0)
     assert properties.total_memory > 2**30
     assert properties.name.startswith("Ascend")
-    assert npu.get_device_name(1).endswith("(simulated)") is runtimes.select().simulated
+    assert npu.get_device_name(1).endswith(" (simulated)")
+    assert npu.get_device_name(0) == properties.name
     assert npu.get_device_capability(0) == (properties.major, properties.minor)
 
 
@@ -117,12 +116,34 @@ out = [first, status, os.read(read, 99).decode()]
     assert (status, child) == (0, "npu:0")
 
 
+def test_total_memory_is_known_where_cann_tells_it_only_within_a_context(site: Any) -> None:
+    code = """
+import types, torch
+from npu_core import _binding
+torch.npu.is_available()
+names = [n for n in dir(_binding.C.DeviceProperties) if n[0] != "_"]
+class Silent:
+    def __getattr__(self, name): return getattr(real, name)
+    def device_properties(self, index):
+        told = real.device_properties(index)
+        return types.SimpleNamespace(**{**{n: getattr(told, n) for n in names}, "total_memory": 0})
+real, _binding.C = _binding.C, Silent()
+total = torch.npu.mem_get_info(1)[1]
+out = [torch.npu.get_device_properties(1).total_memory == total > 0, torch.npu.is_initialized()]
+torch.npu.init()
+out.append(torch.npu.get_device_properties(1).total_memory == total)
+"""
+    assert site.json(code, NPU_RUNTIME="sim") == [True, False, True]
+
+
 @pytest.mark.parametrize(
     "before",
     [
         "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
-        "import resource as r; top = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (top, top))\n"
-        "import os; many = [os.open('/dev/null', os.O_RDONLY) for _ in range(1100)]; assert many[-1] > 1024",
+        (
+            "import resource as r; top = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (top, top))\n"
+            "import os; many = [os.open('/dev/null', os.O_RDONLY) for _ in range(1100)]; assert many[-1] > 1024"
+        ),
     ],
     ids=["SIGCHLD ignored", "many open files"],
 )

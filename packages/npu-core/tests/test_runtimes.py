@@ -12,7 +12,7 @@ from npu_core.runtimes import Candidate, cann
 REAL = Candidate("cann", "/cann/lib64", "CANN 8.2 in /cann/lib64", hardware=True)
 NO_REAL = Candidate("cann", None, "libascendcl.so not found: install the CANN toolkit")
 BROKEN = Candidate("cann", None, "/cann/lib64 lacks libopapi.so: reinstall the CANN toolkit", hardware=True)
-SIM = Candidate("sim", "/sim/lib", "npu-sim 0.1.0", simulated=True)
+SIM = Candidate("sim", "/sim/lib", "npu-sim 0.1.0", label=" (simulated)")
 
 
 def chosen(selection: runtimes.Selection) -> str | None:
@@ -24,9 +24,7 @@ def test_auto_prefers_real_devices() -> None:
 
 
 def test_auto_simulates_where_there_is_no_hardware() -> None:
-    selection = runtimes.choose("auto", (NO_REAL, SIM))
-    assert chosen(selection) == "sim"
-    assert selection.simulated
+    assert chosen(runtimes.choose("auto", (NO_REAL, SIM))) == "sim"
 
 
 def test_auto_never_simulates_beside_hardware_whose_runtime_is_broken() -> None:
@@ -34,7 +32,8 @@ def test_auto_never_simulates_beside_hardware_whose_runtime_is_broken() -> None:
     assert selection.chosen is None
     assert "lacks libopapi.so" in selection.reason
     assert "reinstall the CANN toolkit" in selection.reason
-    assert selection.reason.endswith("to simulate instead: NPU_RUNTIME=sim")
+    assert selection.reason.endswith("or choose without it: set NPU_RUNTIME=sim")
+    assert selection.reason.remedy.startswith("reinstall the CANN toolkit; ")
 
 
 def test_a_name_is_obeyed_even_beside_real_devices() -> None:
@@ -71,7 +70,7 @@ def test_cann_is_found_through_its_home_and_needs_a_device(
     absent = cann.find((), str(tmp_path / "davinci[0-9]*"))
     assert absent["library_dir"] is None
     assert "there is no" in absent["reason"]
-    assert "driver" in absent["reason"]
+    assert "driver" in absent["remedy"]
     (tmp_path / "davinci0").touch()
     present = cann.find((), str(tmp_path / "davinci[0-9]*"))
     assert present["library_dir"] == str(home / "lib64")
@@ -110,12 +109,10 @@ def test_a_version_that_is_too_old_is_named_with_the_needed_one(cann_tree: Calla
     assert "need 8.0" in found["reason"]
 
 
-@pytest.mark.parametrize(
-    ("code", "error"), [("1 / 0", "ZeroDivisionError"), ("raise SystemExit(3)", "SystemExit")]
-)
+@pytest.mark.parametrize(("code", "error"), [("1 / 0", "ZeroDivisionError"), ("raise SystemExit(3)", "SystemExit")])
 def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any, code: str, error: str) -> None:
     site.wheel("npu-bad", entry_points={"npu.runtimes:bad": "npu_bad:provider"}, code=f"def provider(): {code}")
-    code = "def provider(): return {'library_dir': '/x', 'reason': 'here', 'simulated': True}"
+    code = "def provider(): return {'library_dir': '/x', 'reason': 'here'}"
     site.wheel("npu-good", entry_points={"npu.runtimes:good": "npu_good:provider"}, code=code)
     found = site.json(
         "from npu_core import runtimes; out = {c.name: [c.library_dir, c.reason] for c in runtimes.candidates()}"
@@ -124,6 +121,40 @@ def test_a_provider_that_raises_is_named_and_the_others_still_serve(site: Any, c
     assert found["bad"][0] is None
     assert error in found["bad"][1]
     assert "pip install --force-reinstall npu-bad" in found["bad"][1]
+
+
+def test_a_runtimes_label_and_notice_are_said_as_it_gave_them(site: Any) -> None:
+    code = (
+        "from npu_sim.runtime import provider as sim\n"
+        "def provider(): return {**sim(), 'label': ' on the roof', 'notice': 'mind the gap'}"
+    )
+    site.wheel("npu-roof", entry_points={"npu.runtimes:roof": "npu_roof:provider"}, code=code)
+    done = site.python(
+        "import torch; n = torch.npu; print(n.get_device_name(0)); print(n.get_device_properties(0).name)\n"
+        "n.init(); n.synchronize()",
+        NPU_RUNTIME="roof",
+    )
+    assert done.returncode == 0, done.stderr
+    name, same = done.stdout.splitlines()
+    assert name == same
+    assert name.endswith(" on the roof")
+    assert "simulated" not in done.stdout + done.stderr
+    assert done.stderr.count("mind the gap") == 1
+
+
+def test_a_remedy_is_known_apart_whatever_colons_the_reason_has() -> None:
+    from npu_core.reasons import Reason, reason
+
+    made = Reason("a: b: c", "do: this")
+    assert (str(made), made.what, made.remedy) == ("a: b: c: do: this", "a: b: c", "do: this")
+    assert reason(made) is made
+    for sentence, remedy in (
+        ("libopapi.so has no symbol aclnnAdd: install CANN 8.0 or newer", "install CANN 8.0 or newer"),
+        ("dlopen: /x/libacl.so: cannot open shared object file", ""),
+        ("no colon", ""),
+    ):
+        assert reason(sentence) == sentence
+        assert reason(sentence).remedy == remedy
 
 
 def test_a_runtime_may_set_variables_but_never_overrides_the_users(site: Any) -> None:

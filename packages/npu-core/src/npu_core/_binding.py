@@ -5,6 +5,7 @@ from typing import Any
 
 import npu_core
 from npu_core import runtimes
+from npu_core.reasons import Reason
 
 
 class Absent:
@@ -45,7 +46,7 @@ _chosen = False
 _lock = threading.RLock()
 
 
-def load(torch_version: str) -> str | None:
+def load(torch_version: str) -> Reason | None:
     """Loads the compiled half for this torch. Returns None, or what is wrong and the remedy."""
     global C
     failure = _load(torch_version)
@@ -54,16 +55,16 @@ def load(torch_version: str) -> str | None:
     return failure
 
 
-def _load(torch_version: str) -> str | None:
+def _load(torch_version: str) -> Reason | None:
     global C
     core = f"npu-core {npu_core.__version__}"
     if ".".join(torch_version.split(".")[:2]) != npu_core.TORCH:
         need = npu_core.TORCH
-        return f"{core} is built for torch {need}, found {torch_version}: pip install 'torch=={need}.*'"
+        return Reason(f"{core} is built for torch {need}, found {torch_version}", f"pip install 'torch=={need}.*'")
     try:
         from npu_core import _C
     except ImportError as error:
-        return f"{core} cannot load its library ({error}): pip install --force-reinstall npu-core"
+        return Reason(f"{core} cannot load its library ({error})", "pip install --force-reinstall npu-core")
     C = _C
     return None
 
@@ -82,7 +83,8 @@ def _choose() -> None:
     try:
         selection = runtimes.select()
         directory = selection.chosen.library_dir if selection.chosen else None
-        C.set_runtime(directory, selection.reason, selection.simulated)
+        C.set_runtime(directory, selection.reason)
     except Exception as error:
-        C.set_runtime(None, f"choosing the NPU runtime failed ({type(error).__name__}: {error}): npu doctor", False)
+        what = f"choosing the NPU runtime failed ({type(error).__name__}: {error})"
+        C.set_runtime(None, Reason(what, "pip install --force-reinstall npu-core"))
     _chosen = True

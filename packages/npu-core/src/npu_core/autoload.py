@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from npu_core import env, plugins, wheels
 from npu_core.notices import say
+from npu_core.reasons import Reason
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 #: the library could not be loaded: torch.npu then exists and raises `reason`.
 state = "no"
 #: Why it yielded or is broken, with the remedy.
-reason: str | None = None
+reason: Reason | None = None
 
 _lock = threading.RLock()
 
@@ -40,7 +41,8 @@ def run(module_is_complete: bool = False) -> None:
         try:
             state, reason = _register()
         except (Exception, SystemExit) as error:
-            state, reason = "broken", f"npu-core failed to register ({type(error).__name__}: {error}): npu doctor"
+            what = f"npu-core failed to register ({type(error).__name__}: {error})"
+            state, reason = "broken", Reason(what, "pip install --force-reinstall npu-core")
             say(reason)
 
 
@@ -49,12 +51,11 @@ def _is_importing(name: str) -> bool:
     return bool(getattr(spec, "_initializing", False))
 
 
-def _register() -> tuple[str, str | None]:
+def _register() -> tuple[str, Reason | None]:
     official = wheels.official_torch_npu()
     if official is not None:
-        why = (
-            f"npu-core yields to torch-npu {official}, which is installed too: pip uninstall torch-npu to use npu-core"
-        )
+        what = f"npu-core yields to torch-npu {official}, which is installed too"
+        why = Reason(what, "pip uninstall torch-npu to use npu-core")
         say(why)
         return "yielded", why
 
@@ -62,7 +63,13 @@ def _register() -> tuple[str, str | None]:
 
     other = _other_accelerator(torch)
     if other is not None and not env.runtime_is_explicit():
-        return "yielded", f"this torch has its own {other} device: set {env.NPU_RUNTIME}=auto to register npu beside it"
+        remedy = f"set {env.NPU_RUNTIME}=auto to register npu beside it"
+        return "yielded", Reason(f"this torch has its own {other} device", remedy)
+    taken = torch._C._get_privateuse1_backend_name()
+    if taken not in ("privateuseone", "npu"):
+        why = Reason(f"torch's place for a device (PrivateUse1) is taken by '{taken}'", "uninstall the wheel behind it")
+        say(why)
+        return "broken", why
 
     from torch.utils import backend_registration
 

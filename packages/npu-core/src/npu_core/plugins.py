@@ -16,6 +16,7 @@ from importlib.metadata import EntryPoint
 
 import npu_core
 from npu_core import env, wheels
+from npu_core.reasons import Reason
 
 GROUP = "npu.plugins"
 
@@ -25,12 +26,12 @@ class Plugin:
 
     def __init__(self, entry: EntryPoint) -> None:
         self.state = "found"
-        self.reason = ""
+        self.reason = Reason("")
         try:
             headers = wheels.headers(entry.dist)
         except Exception as error:
             headers = {}
-            self.refuse(f"the metadata of its wheel cannot be read ({type(error).__name__}: {error}): reinstall it")
+            self.refuse(f"the metadata of its wheel cannot be read ({type(error).__name__}: {error})", "reinstall it")
         self.entry = entry
         self.name = entry.name
         self.wheel = wheels.normalized(headers.get("name", [entry.value])[0])
@@ -45,12 +46,12 @@ class Plugin:
             if "extra ==" not in line
         )
 
-    def refuse(self, reason: str) -> None:
-        self.state, self.reason = "refused", reason
+    def refuse(self, what: str, remedy: str = "") -> None:
+        self.state, self.reason = "refused", Reason(what, remedy)
 
     def as_dict(self) -> dict[str, str | None]:
         keys = ("name", "wheel", "version", "state", "reason", "abi", "torch")
-        return {key: getattr(self, key) for key in keys}
+        return {key: getattr(self, key) for key in keys} | {"remedy": self.reason.remedy}
 
 
 _plugins: list[Plugin] = []
@@ -69,35 +70,33 @@ def discover(entries: Iterable[EntryPoint]) -> list[Plugin]:
         twins = [p for p in found if p.name == plugin.name]
         if len(twins) > 1:
             have = " and ".join(f"{p.wheel} {p.version}" for p in twins)
-            plugin.refuse(f"{have} both provide it: pip uninstall one of them")
+            plugin.refuse(f"{have} both provide it", "pip uninstall one of them")
         elif plugin.state == "refused":
             continue
         elif wanted is not None and plugin.name not in wanted:
-            plugin.state, plugin.reason = "off", f"{env.NPU_PLUGINS} does not list it"
-        elif reason := misfit(plugin):
-            plugin.refuse(reason)
+            plugin.state, plugin.reason = "off", Reason(f"{env.NPU_PLUGINS} does not list it")
+        elif why := misfit(plugin):
+            plugin.refuse(why.what, why.remedy)
     return ordered(found)
 
 
-def misfit(plugin: Plugin) -> str | None:
+def misfit(plugin: Plugin) -> Reason | None:
     """Need, have and remedy if the plugin was built for another npu-core or torch, else None."""
     label = f"{plugin.wheel} {plugin.version}"
     core = f"npu-core {npu_core.__version__}"
     have = ".".join(map(str, npu_core.ABI))
+    update = f"pip install -U {plugin.wheel}"
     if plugin.abi is None:
-        return f"{label} does not say which npu-core ABI it needs (keyword npu-core-abi): pip install -U {plugin.wheel}"
+        return Reason(f"{label} does not say which npu-core ABI it needs (keyword npu-core-abi)", update)
     need = tuple(int(n) if n.isdigit() else -1 for n in plugin.abi.split("."))
     if len(need) != 2 or need[0] != npu_core.ABI[0] or need[1] > npu_core.ABI[1]:
-        older = need < npu_core.ABI
-        return (
-            f"{label} needs npu-core ABI {plugin.abi}, {core} has {have}: "
-            f"pip install -U {plugin.wheel if older else 'npu-core'}"
-        )
-    if plugin.torch is not None and plugin.torch != npu_core.TORCH:
-        return (
-            f"{label} was built for torch {plugin.torch}, {core} is for torch {npu_core.TORCH}: "
-            f"pip install --force-reinstall {plugin.wheel}"
-        )
+        remedy = update if need < npu_core.ABI else "pip install -U npu-core"
+        return Reason(f"{label} needs npu-core ABI {plugin.abi}, {core} has {have}", remedy)
+    if plugin.torch is None:  # its library would crash on another torch, and nothing would have said so
+        return Reason(f"{label} does not say which torch it was built for (keyword npu-torch)", update)
+    if plugin.torch != npu_core.TORCH:
+        what = f"{label} was built for torch {plugin.torch}, {core} is for torch {npu_core.TORCH}"
+        return Reason(what, f"pip install --force-reinstall {plugin.wheel}")
     return None
 
 
@@ -110,7 +109,8 @@ def ordered(found: list[Plugin]) -> list[Plugin]:
         ready = next((p for p in rest if not (p.requires & waiting) - {p.wheel}), None)
         if ready is None:
             ready = rest[0]
-            ready.refuse(f"{ready.wheel} depends on itself through {', '.join(sorted(ready.requires & waiting))}")
+            through = ", ".join(sorted(ready.requires & waiting))
+            ready.refuse(f"{ready.wheel} depends on itself through {through}", f"pip install -U {ready.wheel}")
         rest.remove(ready)
         result.append(ready)
     return result
@@ -129,13 +129,17 @@ def load(table: Callable[[], int]) -> list[Plugin]:
 def _activate(plugin: Plugin, needed: list[Plugin], table: Callable[[], int]) -> None:
     down = next((p for p in needed if p is not plugin and p.state != "loaded"), None)
     if down is not None:
-        plugin.refuse(f"{plugin.wheel} needs {down.wheel}, which is {down.state} ({down.reason})")
+        plugin.refuse(f"{plugin.wheel} needs {down.wheel}, which is {down.state} ({down.reason.what})", _mend(down))
         return
     try:
         activate: Callable[[int], None] = plugin.entry.load()
         activate(table())
     except (Exception, SystemExit) as error:  # sys.exit() in a plugin must not end `import torch`
-        remedy = f"pip install --force-reinstall {plugin.wheel}"
-        plugin.refuse(f"{plugin.wheel} {plugin.version} failed to load ({type(error).__name__}: {error}): {remedy}")
+        what = f"{plugin.wheel} {plugin.version} failed to load ({type(error).__name__}: {error})"
+        plugin.refuse(what, f"pip install --force-reinstall {plugin.wheel}")
     else:
         plugin.state = "loaded"
+
+
+def _mend(plugin: Plugin) -> str:
+    return f"add {plugin.name} to {env.NPU_PLUGINS}" if plugin.state == "off" else plugin.reason.remedy

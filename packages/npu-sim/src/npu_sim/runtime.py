@@ -10,29 +10,37 @@ from .settings import NPU_SIM, NPU_SIM_SOC
 
 class RuntimeInfo(TypedDict):
     """What a runtime provider answers. ``library_dir`` is None when the runtime is unusable; then ``reason`` says why
-    and what to do."""
+    and ``remedy`` what to do. ``label`` and ``notice`` are what the user reads: after each device's name, and once."""
 
     name: str
     library_dir: str | None
     reason: str | None
+    remedy: str | None
     version: str
-    simulated: bool
+    hardware: bool
+    label: str
+    notice: str
     env: dict[str, str]
 
 
 def provider() -> RuntimeInfo:
     """The simulated runtime. Reads the environment and looks for the library's file; never loads it."""
     library = LIBRARY_DIR / "libascendcl.so"
-    reason = None
+    own = version("npu-sim")
+    reason = remedy = None
     if os.environ.get(NPU_SIM, "").strip() == "0":
-        reason = f"{NPU_SIM}=0 switches the simulator off: unset it, or set the number of devices to simulate"
+        reason = f"{NPU_SIM}=0 switches the simulator off"
+        remedy = f"unset {NPU_SIM}, or set it to the number of devices to simulate"
     elif not library.is_file():
-        reason = f"{library} is missing: pip install --force-reinstall npu-sim"
+        reason, remedy = f"{library} is missing", "pip install --force-reinstall npu-sim"
     return RuntimeInfo(
         name="sim",
         library_dir=None if reason else str(LIBRARY_DIR),
         reason=reason,
-        version=version("npu-sim"),
-        simulated=True,
+        remedy=remedy,
+        version=own,
+        hardware=False,
+        label=" (simulated)",
+        notice=f"device npu is simulated on the CPU (npu-sim {own})",
         env={k: os.environ[k] for k in (NPU_SIM, NPU_SIM_SOC) if k in os.environ},
     )

@@ -200,7 +200,9 @@ def test_the_provider_answers_without_loading(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("NPU_SIM", raising=False)
     info = provider()
     assert info["library_dir"] == str(npu_sim.LIBRARY_DIR)
-    assert info["simulated"]
+    assert info["label"] == " (simulated)"
+    assert "simulated" in info["notice"]
+    assert info["hardware"] is False
     monkeypatch.setenv("NPU_SIM", "0")
     info = provider()
     assert info["library_dir"] is None

@@ -80,7 +80,7 @@ def _registration(found: dict[str, Any]) -> Iterator[Finding]:
     elif core["state"] == "yes":
         yield Finding("ok", "npu-core", f"{core['version']}, C table {core['abi']}")
     elif core["reason"]:
-        yield Finding("error", "npu-core", *_split(core["reason"]))
+        yield Finding("error", "npu-core", *_apart(core["reason"], core["remedy"]))
     if found["environment"].get("TORCH_DEVICE_BACKEND_AUTOLOAD", "1") != "1":
         what = "TORCH_DEVICE_BACKEND_AUTOLOAD turns autoload off: `import torch` alone does not find npu"
         yield Finding("warning", "environment", what, "unset TORCH_DEVICE_BACKEND_AUTOLOAD")
@@ -90,7 +90,7 @@ def _plugins(found: dict[str, Any]) -> Iterator[Finding]:
     for plugin in found["plugins"]:
         label = f"{plugin['wheel']} {plugin['version']}"
         if plugin["state"] == "refused":
-            yield Finding("error", f"plugin {plugin['name']}", *_split(plugin["reason"]))
+            yield Finding("error", f"plugin {plugin['name']}", *_apart(plugin["reason"], plugin["remedy"]))
         elif plugin["state"] == "off":
             yield Finding("warning", f"plugin {plugin['name']}", f"{label} is off: {plugin['reason']}")
         else:
@@ -114,10 +114,11 @@ def _plugins(found: dict[str, Any]) -> Iterator[Finding]:
 def _runtime(found: dict[str, Any]) -> Iterator[Finding]:
     runtime = found["runtime"]
     if runtime["chosen"] is None:
-        yield Finding("warning" if runtime["wanted"] == "none" else "error", "runtime", *_split(runtime["reason"]))
+        level = "warning" if runtime["wanted"] == "none" else "error"
+        yield Finding(level, "runtime", *_apart(runtime["reason"], runtime["remedy"]))
         return
     if runtime["error"]:
-        yield Finding("error", "runtime", *_split(runtime["error"]))
+        yield Finding("error", "runtime", *_apart(runtime["error"], runtime["remedy"]))
         return
     yield Finding("ok", "runtime", runtime["reason"])
     if not found["devices"]:
@@ -129,7 +130,8 @@ def _runtime(found: dict[str, Any]) -> Iterator[Finding]:
         )
     for device in found["devices"]:
         level = "ok" if device["name"] else "error"
-        yield Finding(level, f"npu:{device['index']}", device["name"] or device["error"])
+        remedy = device.get("remedy", "")
+        yield Finding(level, f"npu:{device['index']}", *_apart(device["name"] or device["error"], remedy))
     loaded = {p["name"] for p in found["plugins"] if p["state"] == "loaded"}
     if found["devices"] and "ops" in loaded:
         yield _self_test()
@@ -149,7 +151,6 @@ def _self_test() -> Finding:
     return Finding("error", "self-test", f"a copy to npu:0 and back failed (exit status {done.returncode}): {last}")
 
 
-def _split(sentence: str) -> tuple[str, str]:
-    """Our sentences end in ": remedy"."""
-    what, colon, remedy = sentence.rpartition(": ")
-    return (what, remedy) if colon else (sentence, "")
+def _apart(sentence: str, remedy: str) -> tuple[str, str]:
+    """`sentence` without its remedy, and the remedy."""
+    return sentence.removesuffix(f": {remedy}"), remedy

@@ -38,7 +38,6 @@ def render(found: dict[str, Any]) -> str:
         ("because", runtime["error"] or runtime["reason"]),
         ("libraries", runtime["library_dir"] if runtime["chosen"] else None),
         ("version", runtime["version"]),
-        ("simulated", "yes" if runtime["simulated"] else "no"),
         ("C table", core["abi"]),
     ]
     devices = [

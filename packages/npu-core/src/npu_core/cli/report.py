@@ -6,6 +6,7 @@ from typing import Any
 
 import npu_core
 from npu_core import _binding, autoload, env, plugins, runtimes, wheels
+from npu_core.reasons import reason
 
 
 def gather() -> dict[str, Any]:
@@ -16,6 +17,7 @@ def gather() -> dict[str, Any]:
     chosen = selection.chosen
     _binding.choose_runtime()
     usable = chosen is not None and not isinstance(_binding.C, _binding.Absent)
+    error = reason(_binding.C.runtime_reason() or "") if usable else reason("")
     return {
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "torch": torch,
@@ -26,15 +28,16 @@ def gather() -> dict[str, Any]:
             "torch": npu_core.TORCH,
             "state": autoload.state,
             "reason": autoload.reason,
+            "remedy": autoload.reason.remedy if autoload.reason else "",
         },
         "runtime": {
             "wanted": selection.wanted,
             "chosen": chosen.name if chosen else None,
             "reason": selection.reason,
+            "remedy": error.remedy or selection.reason.remedy,
             "library_dir": chosen.library_dir if chosen else None,
             "version": (chosen.version if chosen else None) or (_binding.C.runtime_version() if usable else None),
-            "simulated": selection.simulated,
-            "error": _binding.C.runtime_reason() if usable else None,
+            "error": error or None,
             "candidates": [
                 {"name": c.name, "from": c.provided_by, "usable": c.library_dir is not None, "reason": c.reason}
                 for c in selection.candidates
@@ -63,5 +66,6 @@ def _devices() -> list[dict[str, Any]]:
             free, total = npu.mem_get_info(index)
             found.append({"index": index, "name": npu.get_device_name(index), "free": free, "total": total})
         except Exception as error:
-            found.append({"index": index, "name": None, "error": str(error)})
+            why = reason(str(error))
+            found.append({"index": index, "name": None, "error": why, "remedy": why.remedy})
     return found

@@ -53,11 +53,10 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def _notice() -> None:
-    """Says once that the device is simulated, in the words of its runtime."""
+    """Says once what the runtime wants its users to know."""
     chosen = runtimes.select().chosen
-    if chosen is None or not (chosen.simulated or chosen.notice):
-        return
-    say(chosen.notice or f"device npu is simulated on the CPU (runtime '{chosen.name}' of {chosen.provided_by})")
+    if chosen is not None and chosen.notice:
+        say(chosen.notice)
 
 
 def _run_queued() -> None:

@@ -1,5 +1,6 @@
 """Devices: counting, choosing, describing, waiting."""
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
@@ -7,7 +8,11 @@ import torch
 
 from npu_core import _binding, runtimes
 from npu_core.notices import say
+from npu_core.npu import _probe
 from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index
+
+#: aclDataType of bfloat16.
+_ACL_BF16 = 27
 
 
 def device_count() -> int:
@@ -58,11 +63,7 @@ def _exchange_device(device: int) -> int:
     return int(_binding.C.exchange_device(device))
 
 
-def _maybe_exchange_device(device: int) -> int:
-    if device < 0:
-        return -1
-    _lazy_init()
-    return int(_binding.C.maybe_exchange_device(device))
+_maybe_exchange_device = _exchange_device  # torch.cuda's second one creates no context; ours never does
 
 
 def synchronize(device: Device = None) -> None:
@@ -96,22 +97,61 @@ class device_of(device):
         super().__init__(obj.get_device() if obj.device.type == "npu" else -1)
 
 
-def get_device_properties(device: Device = None) -> Any:
+@dataclass(frozen=True)
+class DeviceProperties:
+    """What CANN tells of a device; 0 where it does not tell. Sizes are bytes.
+
+    `major` and `minor` are its architecture, 2201 as (22, 1); `multi_processor_count` counts AI cores.
+    """
+
+    name: str
+    major: int
+    minor: int
+    total_memory: int
+    cube_core_num: int
+    vector_core_num: int
+    multi_processor_count: int
+    L2_cache_size: int
+
+
+def get_device_properties(device: Device = None) -> DeviceProperties:
     """Name, memory and core counts of `device`. RuntimeError without a runtime, with the remedy."""
-    _binding.choose_runtime()
-    return _binding.C.device_properties(_query_index(device))
+    index = _query_index(device)
+    told = _properties(index)
+    total = told.total_memory
+    if total == 0:  # CANN tells it only within a context, and this process may have none
+        total = (_binding.C.mem_get_info if is_initialized() else _probe.memory_info)(index)[1]
+    return DeviceProperties(
+        name=_name(told),
+        major=told.major,
+        minor=told.minor,
+        total_memory=total,
+        cube_core_num=told.cube_core_num,
+        vector_core_num=told.vector_core_num,
+        multi_processor_count=told.multi_processor_count,
+        L2_cache_size=told.L2_cache_size,
+    )
 
 
 def get_device_name(device: Device = None) -> str:
-    """CANN's name of `device`, "Ascend910B2"; a simulated one says so after it."""
-    name = str(get_device_properties(device).name)
-    return f"{name} (simulated)" if runtimes.select().simulated and "simulated" not in name else name
+    """CANN's name of `device`, "Ascend910B2", and after it what the runtime says of its devices."""
+    return _name(_properties(_query_index(device)))
 
 
 def get_device_capability(device: Device = None) -> tuple[int, int]:
     """(major, minor) of `device`, as its properties have them."""
-    properties = get_device_properties(device)
-    return int(properties.major), int(properties.minor)
+    told = _properties(_query_index(device))
+    return int(told.major), int(told.minor)
+
+
+def _properties(index: int) -> Any:
+    _binding.choose_runtime()
+    return _binding.C.device_properties(index)
+
+
+def _name(told: Any) -> str:
+    chosen = runtimes.select().chosen
+    return f"{told.name}{chosen.label if chosen else ''}"
 
 
 def can_device_access_peer(device: Device, peer_device: Device) -> bool:
@@ -129,4 +169,4 @@ def utilization(device: Device = None) -> int:
 def is_bf16_supported(including_emulation: bool = False) -> bool:
     """Whether the SoC computes in bfloat16. It emulates none, so `including_emulation` changes nothing."""
     _binding.choose_runtime()
-    return device_count() > 0 and bool(_binding.C.supports_dtype(27))  # ACL_BF16
+    return device_count() > 0 and bool(_binding.C.supports_dtype(_ACL_BF16))

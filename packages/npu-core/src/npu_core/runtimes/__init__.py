@@ -5,10 +5,11 @@ A provider is a function without arguments that returns a dict and loads nothing
 ====================  =================================================================================================
 ``name``              what ``NPU_RUNTIME`` calls it
 ``library_dir``       folder of its libascendcl.so, "" for the loader's own search path, or None if it cannot serve
-``reason``            why it can, or why not, with the remedy
+``reason``            why it can, or why not
+``remedy``            what to do if it cannot serve (default: the end of `reason` after its last colon)
 ``version``           version of its libraries, or None
-``simulated``         True if there is no hardware behind it (default False)
 ``hardware``          True if devices of its kind are on this machine, usable or not (default False)
+``label``             what stands after the name of each of its devices: " (simulated)" (default "")
 ``notice``            sentence to say once, on first use (default None)
 ``env``               environment variables that its libraries want, where the user set none (default {})
 ====================  =================================================================================================
@@ -20,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from npu_core import env, wheels
+from npu_core.reasons import Reason, reason
 
 GROUP = "npu.runtimes"
 
@@ -31,8 +33,8 @@ class Candidate(NamedTuple):
     library_dir: str | None
     reason: str
     version: str | None = None
-    simulated: bool = False
     hardware: bool = False
+    label: str = ""
     notice: str | None = None
     env: Mapping[str, str] = MappingProxyType({})
     provided_by: str = ""
@@ -43,12 +45,8 @@ class Selection(NamedTuple):
 
     wanted: str
     chosen: Candidate | None
-    reason: str
+    reason: Reason
     candidates: tuple[Candidate, ...]
-
-    @property
-    def simulated(self) -> bool:
-        return self.chosen is not None and self.chosen.simulated
 
 
 def candidates() -> tuple[Candidate, ...]:
@@ -58,48 +56,55 @@ def candidates() -> tuple[Candidate, ...]:
         source = wheels.normalized(wheels.headers(entry.dist).get("name", [entry.value])[0])
         try:
             provider: Callable[[], dict[str, Any]] = entry.load()
-            answer = {k: v for k, v in provider().items() if k in Candidate._fields and v is not None}
-            default = {"library_dir": None, "reason": f"found by {source}"}
-            answer = {**default, **answer, "name": entry.name, "provided_by": source}
-            found.append(Candidate(**answer))
+            given = {k: v for k, v in provider().items() if v is not None}
+            answer = {k: v for k, v in given.items() if k in Candidate._fields}
+            why = given.get("reason", f"found by {source}")
+            remedy = given.get("remedy")
+            own = {"name": entry.name, "provided_by": source, "reason": Reason(why, remedy) if remedy else reason(why)}
+            found.append(Candidate(**{"library_dir": None, **answer, **own}))
         except (Exception, SystemExit) as error:
-            reason = f"the runtime '{entry.name}' of {source} is broken ({type(error).__name__}: {error}): "
-            reason += f"pip install --force-reinstall {source}"
-            found.append(Candidate(entry.name, None, reason, provided_by=source))
+            what = f"the runtime '{entry.name}' of {source} is broken ({type(error).__name__}: {error})"
+            why = Reason(what, f"pip install --force-reinstall {source}")
+            found.append(Candidate(entry.name, None, why, provided_by=source))
     return tuple(found)
 
 
 def choose(wanted: str, found: tuple[Candidate, ...]) -> Selection:
     """Chooses among `found` as ``NPU_RUNTIME=wanted`` says.
 
-    ``auto`` takes a real runtime before a simulated one. Where the hardware is present but its runtime cannot serve,
-    it takes none: training on a simulator by accident is worse than an error.
+    ``auto`` takes a runtime with hardware before one without. Where hardware is present but its runtime cannot serve,
+    it takes none: training on something else by accident is worse than an error.
     """
     if wanted == "none":
-        return Selection(wanted, None, "NPU_RUNTIME=none turns the device off: unset NPU_RUNTIME", found)
+        return Selection(wanted, None, Reason("NPU_RUNTIME=none turns the device off", "unset NPU_RUNTIME"), found)
     if wanted != "auto":
         named = [c for c in found if c.name == wanted]
         if not named:
             have = ", ".join(c.name for c in found) or "none"
-            reason = f"NPU_RUNTIME={wanted} names no installed runtime (have: {have}): pip install npu-{wanted}"
-            return Selection(wanted, None, reason, found)
+            what = f"NPU_RUNTIME={wanted} names no installed runtime (have: {have})"
+            return Selection(wanted, None, Reason(what, f"pip install npu-{wanted}"), found)
         return _take(wanted, named[0], f"NPU_RUNTIME={wanted}; ", found)
-    usable = sorted((c for c in found if c.library_dir is not None), key=lambda c: c.simulated)
+    usable = sorted((c for c in found if c.library_dir is not None), key=lambda c: not c.hardware)
     broken = [c for c in found if c.library_dir is None and c.hardware]
-    if broken and not any(not c.simulated for c in usable):
-        instead = "".join(f"; to simulate instead: NPU_RUNTIME={c.name}" for c in usable)
-        return Selection(wanted, None, f"{broken[0].name}: {broken[0].reason}{instead}", found)
+    if broken and not any(c.hardware for c in usable):
+        why = reason(broken[0].reason)
+        instead = "".join(f"; or choose without it: set NPU_RUNTIME={c.name}" for c in usable)
+        return Selection(wanted, None, Reason(f"{broken[0].name}: {why.what}", f"{why.remedy}{instead}"), found)
     if usable:
         return _take(wanted, usable[0], "", found)
-    reasons = "; ".join(f"{c.name}: {c.reason}" for c in found)
-    if not any(c.simulated for c in found):
-        reasons += "; without an NPU: pip install npu-sim"
-    return Selection(wanted, None, reasons or "no installed wheel provides an NPU runtime", found)
+    parts = [(c.name, reason(c.reason)) for c in found]
+    what = "; ".join(f"{name}: {why.what}" for name, why in parts) or "no installed wheel provides an NPU runtime"
+    remedies = [why.remedy for _, why in parts if why.remedy]
+    if all(c.name == "cann" for c in found):
+        remedies.append("without an NPU: pip install npu-sim")
+    return Selection(wanted, None, Reason(what, "; ".join(remedies)), found)
 
 
 def _take(wanted: str, one: Candidate, why: str, found: tuple[Candidate, ...]) -> Selection:
-    chosen = one if one.library_dir is not None else None
-    return Selection(wanted, chosen, f"{why}{one.name}: {one.reason}", found)
+    if one.library_dir is not None:
+        return Selection(wanted, one, Reason(f"{why}{one.name}: {one.reason}"), found)
+    parts = reason(one.reason)
+    return Selection(wanted, None, Reason(f"{why}{one.name}: {parts.what}", parts.remedy), found)
 
 
 @cache

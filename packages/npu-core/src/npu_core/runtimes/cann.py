@@ -36,17 +36,19 @@ def find(installed: tuple[str, ...], nodes: str) -> dict[str, Any]:
     place = next((p for p in _places(installed) if os.path.isfile(os.path.join(p[1], LIBRARIES[0]))), None)
     if place is None:
         searched = ", ".join(dict.fromkeys(p[0] for p in _places(installed)))
-        return {**answer, "reason": f"libascendcl.so not found (searched {searched}): {_TOOLKIT}"}
+        return {**answer, "reason": f"libascendcl.so not found (searched {searched})", "remedy": _TOOLKIT}
     source, folder = place
     answer["version"] = version = _version(folder)
     if not hardware:
-        return {**answer, "reason": f"CANN is in {folder} ({source}), but there is no {nodes}: {_DRIVER}"}
+        return {**answer, "reason": f"CANN is in {folder} ({source}), but there is no {nodes}", "remedy": _DRIVER}
     missing = [name for name in LIBRARIES if not os.path.exists(os.path.join(folder, name))]
     if missing:
-        return {**answer, "reason": f"{folder} ({source}) lacks {', '.join(missing)}: reinstall the CANN toolkit"}
+        lacks = f"{folder} ({source}) lacks {', '.join(missing)}"
+        return {**answer, "reason": lacks, "remedy": "reinstall the CANN toolkit"}
     if version is not None and _numbers(version) < OLDEST:
         need = ".".join(map(str, OLDEST))
-        return {**answer, "reason": f"CANN {version} in {folder} is too old: need {need} or newer: {_TOOLKIT}"}
+        old = f"CANN {version} in {folder} is too old: need {need} or newer"
+        return {**answer, "reason": old, "remedy": _TOOLKIT}
     return {**answer, "library_dir": folder, "reason": f"CANN {version or '(version unknown)'} in {folder} ({source})"}
 
 
