@@ -84,7 +84,12 @@ class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
     }
   }
 
-  bool query_event(NPUEvent& event) override { return event.query(); }
+  bool query_event(NPUEvent& event) override {
+    if (!event.lost()) return event.query();
+    // Its record failed: only the whole device tells when the copies before it are done.
+    bind_device(event.device_index());
+    return cann().aclrtSynchronizeDevice() == 0;
+  }
   NPUStream get_current_stream() const override { return getCurrentNPUStream(); }
   bool stream_is_capturing(NPUStream) const override { return false; }
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "npu/core/NPUEvent.h"
 
+#include <ATen/core/CachingHostAllocator.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
 
 #include <thread>
@@ -173,6 +175,29 @@ void lose(const char* call) {
 TEST(Event, OneThatCouldNotBeCreatedIsLostUntilItIsRecordedAgain) { lose("aclrtCreateEventExWithFlag"); }
 
 TEST(Event, OneThatCouldNotBeRecordedIsLostUntilItIsRecordedAgain) { lose("aclrtRecordEvent"); }
+
+TEST(Event, MemoryWhoseEventWasLostIsUsedAgainOnlyAfterTheDeviceIsDone) {
+  Fake& fake = start();
+  fake.events_complete = false;
+  NPUStream other = getStreamFromPool();
+  c10::DeviceAllocator& pool = *c10::getDeviceAllocator(c10::kPrivateUse1);
+  at::HostAllocator& host = *at::getHostAllocator(c10::kPrivateUse1);
+  c10::DataPtr block = pool.allocate(1000), pinned = host.allocate(1000);
+  void *device_address = block.get(), *host_address = pinned.get();
+  pool.recordStream(block, other.unwrap());
+  ASSERT_TRUE(host.record_event(host_address, pinned.get_context(), other.unwrap()));
+  for (c10::DataPtr* p : {&block, &pinned}) {
+    fake.fail["aclrtRecordEvent"] = 207005;
+    p->clear();
+    LaunchQueue::of(0).flush();
+  }
+  EXPECT_NE(pool.allocate(1000).get(), device_address);
+  EXPECT_EQ(fake.count("aclrtSynchronizeDevice"), 0);
+  fake.fail["aclrtSynchronizeDevice"] = 507015;
+  EXPECT_NE(host.allocate(1000).get(), host_address) << "the device is not done";
+  EXPECT_EQ(host.allocate(1000).get(), host_address);
+  EXPECT_EQ(fake.count("aclrtSynchronizeDevice"), 2);
+}
 
 TEST(Event, RecordingOnAnotherDeviceIsRefused) {
   start();
