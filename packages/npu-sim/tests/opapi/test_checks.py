@@ -132,3 +132,17 @@ def test_an_operator_that_the_product_has_not_is_refused() -> None:
     said = on_soc("Ascend910A", "x = x.float(); cann.run('aclnnExp', x, x)")
     assert "161002" in said
     assert "aclnnExp does not exist on Ascend910A" in said
+
+
+def test_operators_that_only_a_newer_product_has_run_there() -> None:
+    said = on_soc(
+        "Ascend950DT_950x",
+        "m1, sd = torch.rand(9), torch.rand(9); z, a, b, r, q = (torch.empty(9) for _ in range(5));"
+        "cann.run('aclnnNormalFloatFloat', 0.0, 1.0, 7, 0, z);"
+        "cann.run('aclnnNormalTensorFloat', m1, 2.0, 7, 0, a);"
+        "cann.run('aclnnNormalTensorTensor', m1, sd, 7, 0, b);"
+        "cann.run('aclnnInplaceRandomWithoutFromTo', r, 7, 4);"
+        "cann.run('aclnnInplaceRandomWithoutFromToTensor', q, torch.tensor([7]), torch.tensor([0]), 4);"
+        "print(torch.allclose(a, m1 + 2 * z), torch.allclose(b, m1 + sd * z), torch.equal(r, q), r.max() < 2**25)",
+    )
+    assert said == "True True True tensor(True)\n"

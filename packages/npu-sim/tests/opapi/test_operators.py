@@ -156,6 +156,8 @@ UNARY = [
     unary("Round", torch.round),
     unary("Trunc", torch.trunc),
     unary("Erf", torch.erf),
+    case("RoundDecimals", X, 1, OUT, is_=torch.round(X, decimals=1)),
+    unary("Frac", torch.frac),
     case("InplaceExp", Ref(X), is_=torch.exp(X)),
     case("InplaceSqrt", Ref(POS), is_=torch.sqrt(POS)),
 ]
@@ -275,6 +277,10 @@ INDEXING = [
     case("Scatter", X, 0, INDEX, Y, 1, OUT, is_=X.scatter_add(0, INDEX, Y)),
     case("ScatterValue", X, 1, INDEX[:, :1], 5.0, 0, OUT, is_=X.scatter(1, INDEX[:, :1], 5.0)),
     case("ScatterAdd", X, 0, INDEX, Y, OUT, is_=X.scatter_add(0, INDEX, Y)),
+    case("InplaceMaskedScatter", Ref(X), BOOL, Y, is_=X.masked_scatter(BOOL, Y)),
+    case("IndexAdd", X, 0, torch.tensor([0, 2]), Y[:2], 2.0, OUT,
+         is_=X.index_add(0, torch.tensor([0, 2]), Y[:2], alpha=2)),
+    case("InplaceIndexFill", Ref(X), 1, torch.tensor([0, 2]), 3.0, is_=X.index_fill(1, torch.tensor([0, 2]), 3)),
     case("InplaceMaskedFillScalar", Ref(X), BOOL, -1.0, is_=X.masked_fill(BOOL, -1)),
     case("InplaceMaskedFillTensor", Ref(X), BOOL, torch.tensor(-1.0), is_=X.masked_fill(BOOL, -1)),
     case("Embedding", M, INDEX, OUT, is_=F.embedding(INDEX, M)),
@@ -293,6 +299,7 @@ INDEXING = [
 TARGET = torch.tensor([1, 3, 0])
 LOGP = X.log_softmax(1)
 ONES = torch.ones(4)
+PLANES, CLASSES = torch.randn(2, 4, 2, 3).log_softmax(1), torch.randint(0, 4, (2, 2, 3))
 LOSS = [
     case("Softmax", X, -1, OUT, is_=X.softmax(-1)),
     case("LogSoftmax", X, 1, OUT, is_=LOGP),
@@ -307,6 +314,15 @@ LOSS = [
     case("MseLoss", X, Y, 0, OUT, is_=F.mse_loss(X, Y, reduction="none")),
     case("MseLossBackward", torch.tensor(1.0), X, Y, 1, OUT,
          is_=grad(lambda x: F.mse_loss(x, Y), X, torch.tensor(1.0))),
+    case("BinaryCrossEntropyBackward", torch.tensor(1.0), X.sigmoid(), BOOL.float(), None, 1, OUT,
+         is_=grad(lambda x: F.binary_cross_entropy(x, BOOL.float()), X.sigmoid(), torch.tensor(1.0))),
+    case("L1Loss", X, Y, 2, OUT, is_=F.l1_loss(X, Y, reduction="sum")),
+    case("SmoothL1Loss", X, Y, 1, 1.0, OUT, is_=F.smooth_l1_loss(X, Y)),
+    case("SmoothL1LossBackward", torch.tensor(1.0), X, Y, 1, 1.0, OUT,
+         is_=grad(lambda x: F.smooth_l1_loss(x, Y), X, torch.tensor(1.0))),
+    case("NLLLoss2d", PLANES, CLASSES, ONES, 1, -100, OUT, OUT, is_=(F.nll_loss(PLANES, CLASSES), torch.tensor(12.0))),
+    case("NLLLoss2dBackward", torch.tensor(1.0), PLANES, CLASSES, ONES, 1, -100, torch.tensor(12.0), OUT,
+         is_=grad(lambda x: F.nll_loss(x, CLASSES), PLANES, torch.tensor(1.0))),
     case("BinaryCrossEntropy", X.sigmoid(), BOOL.float(), None, 1, OUT,
          is_=F.binary_cross_entropy(X.sigmoid(), BOOL.float())),
 ]  # fmt: skip

@@ -56,8 +56,8 @@ NPU_SIM_KERNEL(aclnnIndexPutImpl, rules::index_put, rules::output_bytes) =
 NPU_SIM_KERNEL(aclnnIndexSelect, rules::index_select) = [](In self, int64_t dim, In index, Out out) {
   at::index_select_out(out, self, dim, index);
 };
-NPU_SIM_KERNEL(aclnnIndexAdd, rules::scatter) = [](In self, int64_t dim, In index, In source, Num alpha,
-                                                   Out out) {
+NPU_SIM_KERNEL(aclnnIndexAdd, rules::like_self) = [](In self, int64_t dim, In index, In source, Num alpha,
+                                                     Out out) {
   out.copy_(at::index_add(self, dim, index, source, alpha));
 };
 NPU_SIM_KERNEL(aclnnInplaceIndexFill) = [](Out self, int64_t dim, In index, Num value) {

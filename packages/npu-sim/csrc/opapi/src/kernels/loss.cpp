@@ -53,6 +53,17 @@ NPU_SIM_KERNEL(aclnnNLLLossBackward, rules::nll_loss_backward) =
       out.copy_(at::nll_loss_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
                                       weight, reduction, ignore, single(total)));
     };
+NPU_SIM_KERNEL(aclnnNLLLoss2d) = [](In self, In target, In weight, int64_t reduction, int64_t ignore, Out out,
+                                    Out total) {
+  auto [loss, sum] = at::nll_loss2d_forward(self, target.to(at::kLong), weight, reduction, ignore);
+  put(out, loss);
+  put(total, sum);
+};
+NPU_SIM_KERNEL(aclnnNLLLoss2dBackward, rules::like_self) =
+    [](In grad, In self, In target, In weight, int64_t reduction, int64_t ignore, In total, Out out) {
+      out.copy_(at::nll_loss2d_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
+                                        weight, reduction, ignore, single(total)));
+    };
 NPU_SIM_KERNEL(aclnnMseLoss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
   put(out, at::mse_loss(self, target, reduction));
 };

@@ -22,7 +22,10 @@ struct Seed {
   uint64_t seed, offset;
   Seed(int64_t s, int64_t o) : seed(static_cast<uint64_t>(s)), offset(static_cast<uint64_t>(o)) {}
   // As a captured graph has it: both in device memory, and an offset within the graph.
-  Seed(In s, In o, int64_t more) : Seed(s.item<int64_t>(), o.item<int64_t>() + more) {}
+  Seed(In s, In o, int64_t more) : Seed(word(s), word(o) + more) {}
+
+ private:
+  static int64_t word(In t) { return (t.element_size() == 8 ? t.view(at::kLong) : t).item<int64_t>(); }
 };
 
 // Fills `n` elements: value(low, high) gets two words of each position. With kTwo false `high` is 0 and not
