@@ -1,14 +1,13 @@
 """Every environment variable that npu-core's Python reads, and the only place that reads them.
 
-Those of its C++ (allocator, launch queue, fallbacks) are parsed by libnpu_core; they are listed in `DOCUMENTED`, so
-that `npu info` can show which are set.
+Those of its C++ are read in `csrc/src/env.cpp`. `DOCUMENTED` lists both, so that `npu info` can show which are set.
 """
 
 import os
 from collections.abc import Mapping
 
 NPU_RUNTIME = "NPU_RUNTIME"
-"""Which runtime serves the device: `auto` (default; real devices before simulated ones), `none`, or the name of an
+"""Which runtime serves the device: `auto` (default; a runtime with hardware first), `none`, or the name of an
 installed one (`cann`, `sim`). Setting it also registers `npu` on a CUDA or XPU build that has its own device."""
 
 NPU_PLUGINS = "NPU_PLUGINS"
@@ -37,6 +36,11 @@ DOCUMENTED = {
     "TASK_QUEUE_ENABLE": "0: launch on the calling thread",
     "PYTORCH_NPU_ALLOC_CONF": "settings of the caching allocator",
     "NPU_FALLBACK": "error: a fallback to the CPU raises",
+    "NPU_EXECUTOR_CACHE": "how many of CANN's executors a device keeps; 0: none; 1 or unset: 1024",
+    "ASCEND_CUSTOM_OPP_PATH": "folders of custom operators, looked up before CANN's",
+    "ASCEND_OPP_PATH": "folder whose vendors/ holds custom operators",
+    "LD_PRELOAD": "if set, preloaded symbols come before those of CANN's libraries",
+    CUDA_VISIBLE_DEVICES: "empty or -1: CUDA devices are no conflict",
     "TORCH_DEVICE_BACKEND_AUTOLOAD": "0: `import torch` loads no backend (read by torch)",
 }
 
