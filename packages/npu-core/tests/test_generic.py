@@ -1,6 +1,7 @@
 """torch's device-generic features on npu: moving, saving, checkpointing, pinning, autocast, old type names."""
 
 import copy
+import functools
 import io
 import pickle
 from typing import Any
@@ -125,12 +126,17 @@ def test_a_data_loader_pins_for_the_device(workers: int) -> None:
     assert total == 66
 
 
-def test_a_default_adam_step_on_the_device() -> None:
+@pytest.mark.parametrize(
+    "make",
+    [torch.optim.Adam, functools.partial(torch.optim.SGD, lr=0.1, momentum=0.9)],
+    ids=["default Adam", "SGD with momentum"],
+)
+def test_an_optimizers_steps_on_the_device_are_those_on_the_cpu(make: Any) -> None:
     model = torch.nn.Linear(4, 2)
     other = copy.deepcopy(model).to("npu")
     x = torch.randn(3, 4)
     for m, data in ((model, x), (other, x.to("npu"))):
-        optimizer = torch.optim.SGD(m.parameters(), lr=0.1, momentum=0.9)
+        optimizer = make(m.parameters())
         for _ in range(3):
             optimizer.zero_grad()
             m(data).sum().backward()

@@ -43,6 +43,13 @@ def test_torchs_generic_streams_agree_with_ours(npu: Any) -> None:
     assert npu.current_stream() == npu.default_stream()
 
 
+@pytest.mark.parametrize("ask", ["current_stream", "default_stream"])
+def test_streams_of_a_device_that_does_not_exist_raise(npu: Any, ask: str) -> None:
+    for device in (63, "npu:63", torch.device("npu", 63)):
+        with pytest.raises(RuntimeError, match="63"):
+            getattr(npu, ask)(device)
+
+
 def test_the_current_stream_belongs_to_the_thread(npu: Any) -> None:
     seen: list[Any] = []
     with npu.stream(npu.Stream()):

@@ -70,9 +70,6 @@ void add_devices(py::module_& m) {
   def(
       m, "exchange_device", [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); },
       py::arg("device"));
-  def(
-      m, "maybe_exchange_device",
-      [](DeviceIndex device) { return static_cast<int>(exchange_device(device)); }, py::arg("device"));
   def_py(
       m, "has_primary_context", [](DeviceIndex device) { return has_context(device); }, py::arg("device"));
   def(

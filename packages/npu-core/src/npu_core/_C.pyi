@@ -60,10 +60,8 @@ def set_device(device: int) -> None:
     """torch.AcceleratorError with have and need if `device` does not exist. A negative device is a no-op."""
 
 def exchange_device(device: int) -> int:
-    """Makes `device` current and returns the one that was, or -1 and does nothing if `device` is negative."""
-
-def maybe_exchange_device(device: int) -> int:
-    """As `exchange_device`: neither creates a context."""
+    """Makes `device` current and returns the one that was, or -1 and does nothing if `device` is negative. Creates no
+    context."""
 
 def has_primary_context(device: int) -> bool:
     """[query] Whether `device` was used by this process."""
