@@ -17,7 +17,8 @@ INDEPENDENT = [p for p in PACKAGES if p.name != "npu-sim"]
 CODE = {".py", ".pyi", ".cpp", ".h", ".yaml", ".cmake", ".txt", ".toml"}
 #: A mention that installs it, in a message or a comment.
 HINT = re.compile(r"pip install[\w\s'-]*npu-sim")
-SIMULATOR = re.compile(r"npu[-_]?sim|NPU_SIM")
+#: Also a flag that says whether the device is one: what a runtime is comes as data of its provider.
+SIMULATOR = re.compile(r"npu[-_]?sim|simulat", re.I)
 
 
 def code_of(package: Path) -> list[Path]:
@@ -68,6 +69,12 @@ def words_of_python(path: Path) -> list[str]:
             words.append(node.value)
         elif isinstance(node, ast.Name):
             words.append(node.id)
+        elif isinstance(node, ast.Attribute):
+            words.append(node.attr)
+        elif isinstance(node, (ast.arg, ast.keyword)):
+            words.append(node.arg or "")
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            words.append(node.name)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             words += [a.name for a in node.names] + [getattr(node, "module", None) or ""]
     return words
