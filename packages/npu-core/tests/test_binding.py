@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import torch  # noqa: F401 - its libraries, which may lie in another folder, are loaded first
+
 import npu_core
 from npu_core import _C
 
