@@ -92,6 +92,13 @@ int check_set(const void* p, size_t max, size_t count) {
   return check_place("devPtr", p, count, Place::device, nullptr);
 }
 
+// What a device copy engine finds when it gets to the work: memory may have been freed since the call.
+bool still_there(const char* call, const void* p, size_t count) {
+  if (!is_device_address(p) || owns(p, count, nullptr)) return true;
+  set_error_message(std::string(call) + ": its device memory was freed before the stream reached it");
+  return false;
+}
+
 // Waits for one task, not for what comes after it.
 int finish(Stream& stream, uint64_t ticket) {
   if (stream.on_worker()) return 0;
@@ -119,7 +126,9 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
   if (d.dst == Place::host && d.src == Place::host)
     return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                 "a copy within the host is not asynchronous: use aclrtMemcpy");
-  auto copy = [dst, src, count] {
+  auto copy = [dst, src, count]() -> int {
+    if (!still_there("aclrtMemcpyAsync", dst, count) || !still_there("aclrtMemcpyAsync", src, count))
+      return ACL_ERROR_RT_SYS_DMA;
     std::memmove(shadow(dst), shadow(src), count);
     return 0;
   };
@@ -141,7 +150,8 @@ aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t c
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(stream_of(stream, &s));
   NPU_SIM_TRY(check_set(devPtr, maxCount, count));
-  auto set = [devPtr, value, count] {
+  auto set = [devPtr, value, count]() -> int {
+    if (!still_there("aclrtMemsetAsync", devPtr, count)) return ACL_ERROR_RT_SYS_DMA;
     std::memset(shadow(devPtr), value, count);
     return 0;
   };

@@ -71,13 +71,14 @@ int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket
                 std::string(name) + " is refused: the stream stops on failure, and " + error_message_);
   }
   std::unique_lock lock(mutex_);
-  if (closed_)
-    return fail(ACL_ERROR_RT_INVALID_HANDLE, std::string(name) + " is refused: its stream was destroyed");
   if (pending_.size() >= kDepth && !on_worker()) {
     ++waiters_;
-    progress_.wait(lock, [&] { return pending_.size() < kDepth; });
+    progress_.wait(lock, [&] { return pending_.size() < kDepth || closed_; });
     --waiters_;
   }
+  // After the wait: the stream may have been destroyed meanwhile, and nobody would run the task.
+  if (closed_)
+    return fail(ACL_ERROR_RT_INVALID_HANDLE, std::string(name) + " is refused: its stream was destroyed");
   pending_.push_back({name, std::move(task), engine});
   uint64_t mine = submitted_.load(std::memory_order_relaxed) + 1;
   submitted_.store(mine, std::memory_order_release);
@@ -223,6 +224,7 @@ void Stream::close() {
   std::lock_guard lock(mutex_);
   closed_ = true;
   work_ready_.notify_all();
+  progress_.notify_all();  // who waits for room would wait for ever
 }
 
 int stream_of(aclrtStream handle, std::shared_ptr<Stream>* stream) {

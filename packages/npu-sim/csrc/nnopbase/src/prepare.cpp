@@ -87,7 +87,8 @@ void check_param(const Operator& op, uint32_t i, uint64_t word, const SocProfile
   }
 }
 
-// The product families that a SoC belongs to; all of them if its family is not known.
+// The product families that a SoC belongs to; none if its family is not known, so that it refuses every
+// operator.
 uint32_t products_of(const SocProfile& soc) {
   std::string_view family = soc.family;
   if (family == "Ascend910B") return kA2;
@@ -96,7 +97,7 @@ uint32_t products_of(const SocProfile& soc) {
   if (family == "Ascend310P") return k310P;
   if (family == "Ascend310B") return k310B;
   if (family.starts_with("Ascend950")) return kAscend950;
-  return ~0u;
+  return 0;
 }
 
 struct Destroy {
@@ -112,6 +113,10 @@ aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspa
       return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(op.name) + ": workspaceSize or executor is null");
     static const SocProfile& soc = npu_sim::soc();
     static const uint32_t product = products_of(soc);
+    if (!product)
+      return fail(ACLNN_ERR_PARAM_INVALID,
+                  std::string(op.name) + ": which operators " + soc.name +
+                      " has is not known: set NPU_SIM_SOC to a SoC of a known family");
     if (op.products && !(op.products & product))
       return fail(ACLNN_ERR_PARAM_INVALID, std::string(op.name) + " does not exist on " + soc.name);
     for (uint32_t i = 0; i < op.count; ++i) check_param(op, i, words[i], soc);
