@@ -205,9 +205,10 @@ double NPUEvent::elapsed_time(const NPUEvent& end) const {
   TORCH_CHECK_VALUE(
       query() && end.query(),
       "Both events must be completed before calculating elapsed time: call synchronize() first.");
-  TORCH_CHECK_VALUE(!lost() && !end.lost(),
-                    "One of the events was not recorded: its record failed, which a synchronising call tells. "
-                    "Record both again before calculating elapsed time.");
+  TORCH_CHECK_VALUE(
+      !lost() && !end.lost(),
+      "One of the events was not recorded: its record failed, which a synchronising call tells. "
+      "Record both again before calculating elapsed time.");
   TORCH_CHECK_VALUE(state_->device == end.state_->device,
                     "Events of different devices have no common clock: npu:",
                     static_cast<int>(state_->device), " and npu:", static_cast<int>(end.state_->device), ".");
