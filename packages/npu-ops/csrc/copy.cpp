@@ -4,13 +4,14 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
 #include <ATen/MemoryOverlap.h>
-#include <ATen/core/CachingHostAllocator.h>
+#include <ATen/ops/_conj_native.h>
 #include <ATen/ops/_local_scalar_dense_native.h>
+#include <ATen/ops/_neg_view_native.h>
 #include <ATen/ops/copy.h>
-#include <ATen/ops/resolve_conj.h>
-#include <ATen/ops/resolve_neg.h>
+#include <ATen/ops/neg.h>
+#include <ATen/ops/select.h>
+#include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
-#include <c10/core/Event.h>
 #include <torch/library.h>
 
 #include "devices.h"
@@ -20,21 +21,12 @@
 namespace npu::ops {
 namespace {
 
-c10::Stream current_stream(c10::Device d) { return c10::impl::VirtualGuardImpl(kNpu).getStream(d); }
-
-// Copies the bytes of two tensors that hold their elements in the same dense order. Host memory that an
-// asynchronous copy still reads or writes is kept from reuse.
+// Copies the bytes of two tensors that hold their elements in the same dense order. npu-core keeps pinned
+// memory from reuse and orders the streams of two devices.
 void copy_bytes(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   auto side = [](const at::Tensor& t) { return t.device().is_cpu() ? int8_t{-1} : t.device().index(); };
   NPU_CALL(core().copy(dst.mutable_data_ptr(), side(dst), src.const_data_ptr(), side(src), src.nbytes(),
                        non_blocking));
-  const at::Tensor& host = dst.device().is_cpu() ? dst : src;
-  if (non_blocking && host.device().is_cpu() && host.is_pinned()) {
-    const auto& data = host.storage().data_ptr();
-    auto device = dst.device().is_cpu() ? src.device() : dst.device();
-    at::getHostAllocator(kNpu)->record_event(const_cast<void*>(data.get()), data.get_context(),
-                                             current_stream(device));
-  }
 }
 
 // Whether the bytes of `a` and `b` are the same elements in the same order.
@@ -69,50 +61,55 @@ void down(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
   dst.copy_(host);
 }
 
-// Between two devices. The copy runs on the source's stream; the destination's stream goes before it and
-// after it.
 void across(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
-  c10::DeviceGuard guard(src.device());
-  auto from = current_stream(src.device()), to = current_stream(dst.device());
-  c10::Event ready(kNpu), done(kNpu);
-  at::Tensor staged = dense(cast(src, dst.scalar_type()));
-  at::Tensor landing = dst;
+  at::Tensor staged, landing = dst;
   {
-    c10::DeviceGuard there(dst.device());
-    if (!dst.is_contiguous()) landing = empty(dst.sizes(), dst.scalar_type());
-    ready.record(to);
+    c10::DeviceGuard here(src.device());
+    staged = dense(cast(src, dst.scalar_type()));
   }
-  ready.block(from);
-  copy_bytes(landing, staged, non_blocking);
-  done.record(from);
   c10::DeviceGuard there(dst.device());
-  done.block(to);
+  if (!dst.is_contiguous()) landing = empty(dst.sizes(), dst.scalar_type());
+  copy_bytes(landing, staged, non_blocking);
   if (!landing.is_same(dst)) device_copy(dst, landing);
+}
+
+// The elements as they lie in memory: without the bits that say that they are to be read conjugated or
+// negated. A copy that left the bits would ask for a copy of what they mean, and never end.
+at::Tensor raw(const at::Tensor& t) {
+  at::Tensor r = t.is_conj() ? at::native::_conj(t) : t;
+  return r.is_neg() ? at::native::_neg_view(r) : r;
+}
+
+void move(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
+  if (dst.device().is_cpu()) {
+    down(dst, src, non_blocking);
+  } else if (src.device().is_cpu()) {
+    up(dst, src, non_blocking);
+  } else if (dst.device() == src.device()) {
+    c10::DeviceGuard guard(dst.device());
+    if (dst.data_ptr() == src.data_ptr() && same_layout(dst, src)) return;
+    device_copy(dst, src);
+  } else {
+    TORCH_CHECK(src.device().is_privateuseone() && dst.device().is_privateuseone(), "cannot copy from ",
+                src.device(), " to ", dst.device(), ": go through the CPU");
+    across(dst, src, non_blocking);
+  }
 }
 
 at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking) {
   if (self.is_same(source)) return self;
-  at::Tensor src = source.is_conj() || source.is_neg() ? source.resolve_conj().resolve_neg() : source;
-  TORCH_CHECK(!self.is_conj() && !self.is_neg(),
-              "npu: copy_ into a conjugated or negated view is not supported: ",
-              "copy into tensor.resolve_conj().resolve_neg()");
+  at::Tensor src = source;
   if (src.sizes() != self.sizes()) src = *at::expand_size(src, self.sizes(), "copy_");
   at::assert_no_internal_overlap(self);
   at::assert_no_partial_overlap(self, src);
   if (self.numel() == 0) return self;
-  if (self.device().is_cpu()) {
-    down(self, src, non_blocking);
-  } else if (src.device().is_cpu()) {
-    up(self, src, non_blocking);
-  } else if (self.device() == src.device()) {
-    c10::DeviceGuard guard(self.device());
-    if (self.data_ptr() == src.data_ptr() && same_layout(self, src)) return self;
-    device_copy(self, src);
-  } else {
-    TORCH_CHECK(src.device().is_privateuseone() && self.device().is_privateuseone(), "cannot copy from ",
-                src.device(), " to ", self.device(), ": go through the CPU");
-    across(self, src, non_blocking);
-  }
+  at::Tensor dst = raw(self);
+  bool conj = self.is_complex() && self.is_conj() != src.is_conj();
+  bool neg = self.scalar_type() != at::kBool && self.is_neg() != src.is_neg();
+  // What follows on the host reads what has come down.
+  move(dst, raw(src), non_blocking && !(self.device().is_cpu() && (conj || neg)));
+  if (conj) at::view_as_real(dst).select(-1, 1).neg_();
+  if (neg) dst.neg_();
   return self;
 }
 

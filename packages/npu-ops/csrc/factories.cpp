@@ -2,13 +2,13 @@
 // Making tensors, and resizing them.
 #include <ATen/Context.h>
 #include <ATen/EmptyTensor.h>
+#include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
 #include <ATen/native/TensorFactories.h>
 #include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
 
 #include "devices.h"
-#include "npu/core/launch.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -60,16 +60,8 @@ at::Tensor efficient_zero(at::IntArrayRef size, std::optional<c10::ScalarType> d
 
 // Gives the storage room for `bytes`, keeping what it holds.
 void grow(c10::TensorImpl* t, size_t bytes) {
-  c10::StorageImpl* storage = t->unsafe_storage().unsafeGetStorageImpl();
-  if (bytes <= storage->nbytes()) return;
-  TORCH_CHECK(storage->resizable(), "Trying to resize storage that is not resizable");
-  c10::DataPtr data = storage->allocator()->allocate(bytes);
-  if (size_t old = storage->nbytes()) {
-    auto index = t->device().index();
-    NPU_CALL(core().copy(data.get(), index, storage->data(), index, old, true));
-  }
-  storage->set_data_ptr_noswap(std::move(data));
-  storage->set_nbytes(bytes);
+  const c10::Storage& storage = t->unsafe_storage();
+  if (bytes > storage.nbytes()) at::detail::getPrivateUse1Hooks().resizePrivateUse1Bytes(storage, bytes);
 }
 
 const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size,

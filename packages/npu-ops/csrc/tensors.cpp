@@ -4,9 +4,11 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/_local_scalar_dense_native.h>
+#include <ATen/ops/view.h>
 
 #include "aclnn_ops.h"
 #include "devices.h"
+#include "dtypes.h"
 
 namespace npu::ops {
 
@@ -18,10 +20,51 @@ at::Tensor empty(at::IntArrayRef sizes, c10::ScalarType dtype, at::IntArrayRef s
   return at::detail::empty_strided_generic(sizes, strides, allocator, keys, dtype);
 }
 
+namespace {
+
+// What aclnnInplaceCopy and aclnnCast take, by npu-cann's data; and beyond them what this SoC may convert.
+constexpr DtypeSet kCopied = dtypes("csilufh?dFDtjmb");
+constexpr DtypeSet kConverted = dtypes("fhdcustijlm?HFDb");
+
+bool takes(DtypeSet set, const at::Tensor& t) { return set & bit(t.scalar_type()); }
+
+bool convertible(const at::Tensor& t) {
+  if (takes(kConverted, t)) return true;
+  bool float8 = t.scalar_type() == c10::kFloat8_e5m2 || t.scalar_type() == c10::kFloat8_e4m3fn;
+  return float8 && core().supports_dtype(acl_dtype(t.scalar_type()));
+}
+
+// The same memory as integers as wide as the elements: to move elements of a dtype that CANN does not know.
+at::Tensor as_integers(const at::Tensor& t) {
+  switch (t.element_size()) {
+    case 1:
+      return t.view(at::kByte);
+    case 2:
+      return t.view(at::kShort);
+    case 4:
+      return t.view(at::kInt);
+    default:
+      return t.view(at::kLong);
+  }
+}
+
+// Converts into a contiguous `out`. Where CANN cannot, the host does; that is counted as a fallback.
+void convert(const at::Tensor& out, const at::Tensor& t) {
+  if (out.numel() == 0) return;
+  if (convertible(out) && convertible(t)) return launch<aclnnCast>(t, out.scalar_type(), out);
+  NPU_CALL(core().note_fallback("aten::copy_", "this SoC has no conversion between the two dtypes",
+                                t.nbytes() + out.nbytes(), 0));
+  at::Tensor host = t.cpu().to(out.scalar_type());
+  NPU_CALL(core().copy(out.mutable_data_ptr(), out.device().index(), host.const_data_ptr(), -1, out.nbytes(),
+                       false));
+}
+
+}  // namespace
+
 at::Tensor cast(const at::Tensor& t, c10::ScalarType dtype) {
   if (t.scalar_type() == dtype) return t;
   at::Tensor out = empty(t.sizes(), dtype);
-  if (out.numel()) launch<aclnnCast>(t, dtype, out);
+  convert(out, t);
   return out;
 }
 
@@ -33,7 +76,25 @@ at::Tensor dense(const at::Tensor& t) {
 }
 
 void device_copy(const at::Tensor& dst, const at::Tensor& src) {
-  if (dst.numel()) launch<aclnnInplaceCopy>(dst, src);
+  if (dst.numel() == 0) return;
+  if (takes(kCopied, dst) && takes(kCopied, src)) return launch<aclnnInplaceCopy>(dst, src);
+  if (dst.scalar_type() == src.scalar_type())
+    return launch<aclnnInplaceCopy>(as_integers(dst), as_integers(src));
+  if (dst.is_contiguous()) return convert(dst, src);
+  device_copy(dst, cast(src, dst.scalar_type()));
+}
+
+void check_fits(c10::ScalarType dtype, const c10::Scalar& value) {
+  switch (dtype) {
+#define NPU_FITS(T, name)             \
+  case c10::ScalarType::name:         \
+    static_cast<void>(value.to<T>()); \
+    return;
+    AT_FORALL_SCALAR_TYPES_WITH_COMPLEX_EXCEPT_COMPLEX_HALF_F8NZ(NPU_FITS)
+#undef NPU_FITS
+    default:
+      return;
+  }
 }
 
 void fill_value(const at::Tensor& self, const c10::Scalar& value) {

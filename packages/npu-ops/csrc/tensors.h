@@ -23,6 +23,9 @@ at::Tensor dense(const at::Tensor& t);
 // Copies between two tensors of one device: any strides, any dtypes.
 void device_copy(const at::Tensor& dst, const at::Tensor& src);
 
+// RuntimeError, as torch words it, if `dtype` cannot hold `value`.
+void check_fits(c10::ScalarType dtype, const c10::Scalar& value);
+
 void fill_value(const at::Tensor& self, const c10::Scalar& value);
 
 // Whether `t` is a CPU tensor of no dimension, such as the number in `x + 2`.

@@ -114,5 +114,115 @@ def test_factories_fill_and_count() -> None:
         torch.testing.assert_close(got.cpu(), want)
 
 
-def test_record_stream_takes_a_stream() -> None:
-    torch.ones(3, device="npu").record_stream(torch.npu.Stream())
+def keep_busy(stream: torch.npu.Stream) -> None:
+    """Puts about a second of work on a stream."""
+    x = torch.eye(1024, device="npu")
+    stream.wait_stream(torch.npu.current_stream())
+    with torch.npu.stream(stream):
+        for _ in range(16):
+            x = x @ x
+
+
+def test_record_stream_keeps_memory_until_the_stream_is_done() -> None:
+    side, n = torch.npu.Stream(), 300_000
+    x = torch.ones(n, device="npu")
+    torch.npu.synchronize()
+    address = x.data_ptr()
+    keep_busy(side)
+    x.record_stream(side)
+    del x
+    other = torch.empty(n, device="npu")
+    assert not side.query(), "the stream was done too early for this test to say anything"
+    assert other.data_ptr() != address
+    side.synchronize()
+
+
+VIEWED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "conj": lambda t: t.conj(),
+    "neg": lambda t: torch._neg_view(t),
+    "imag of conj": lambda t: t.conj().imag,
+    "conj and neg": lambda t: torch._neg_view(t.conj()),
+    "transposed conj": lambda t: t.mT.conj(),
+}
+USES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "down": lambda t: t.cpu(),
+    "clone": lambda t: t.clone(),
+    "resolve": lambda t: t.resolve_conj().resolve_neg(),
+    "convert": lambda t: t.to(torch.complex128),
+    "add": lambda t: t + 1,
+    "contiguous": lambda t: t.contiguous(),
+    "copied into": lambda t: torch.zeros(t.shape, dtype=t.dtype, device=t.device).copy_(t),
+    "element": lambda t: torch.tensor(t[1, 0].item()),
+    "across": lambda t: t.to("npu:1") if t.device.type == "npu" else t.clone(),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("view", VIEWED)
+def test_conjugated_and_negated_views_are_materialised(view: str, use: str) -> None:
+    x = torch.tensor([[1 + 2j, 3 - 4j], [-5j, 6 + 0j]])
+    got, want = USES[use](VIEWED[view](x.npu())), USES[use](VIEWED[view](x.clone()))
+    assert torch.equal(got.cpu().resolve_conj().resolve_neg(), want.resolve_conj().resolve_neg())
+
+
+@pytest.mark.parametrize("source", ["cpu", "npu"])
+@pytest.mark.parametrize("target", ["cpu", "npu"])
+def test_a_copy_into_a_conjugated_view_is_read_back_through_it(source: str, target: str) -> None:
+    x, y = torch.tensor([1 + 2j, 3 - 4j]).to(source), torch.zeros(2, dtype=torch.complex64, device=target)
+    y.conj().copy_(x)
+    assert y.tolist() == [1 - 2j, 3 + 4j]
+    y.conj().copy_(x.conj())
+    assert y.tolist() == [1 + 2j, 3 - 4j]
+    y.imag.copy_(torch.tensor([5.0, 6.0], device=source))
+    assert y.tolist() == [1 + 5j, 3 + 6j]
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support")
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "complex32"])
+def test_dtypes_that_cann_cannot_copy_are_moved_converted_and_printed(name: str) -> None:
+    dtype = getattr(torch, name)
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]]).to(dtype)
+    there = x.npu()
+    bits = torch.int32 if x.element_size() == 4 else torch.uint8
+    for got, want in (
+        (there, x),
+        (there.t().contiguous(), x.t().contiguous()),
+        (torch.ones(2, 2).npu().to(dtype), torch.ones(2, 2).to(dtype)),
+        (there.to("npu:1"), x),
+    ):
+        assert got.dtype == dtype
+        assert torch.equal(got.cpu().view(bits), want.view(bits))
+    assert torch.equal(there.to(torch.complex64).cpu(), x.to(torch.complex64))
+    assert "3" in repr(there)
+    assert name in repr(there)
+
+
+def test_outputs_keep_the_order_of_dimensions() -> None:
+    x = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    for f in (torch.relu, torch.abs, torch.logit, lambda t: t.flip(1), lambda t: t.roll(1, 2), lambda t: t.roll(1)):
+        assert f(x.npu()).stride() == f(x).stride()
+    assert torch.relu(x.npu()[:, ::2]).stride() == torch.relu(x[:, ::2]).stride()
+
+
+def test_operators_run_on_the_current_stream() -> None:
+    side = torch.npu.Stream()
+    x = torch.arange(8.0, device="npu")
+    keep_busy(side)
+    with torch.npu.stream(side):
+        y = torch.relu(x - 3)
+        done = torch.npu.Event()
+        done.record()
+    torch.npu.default_stream().synchronize()
+    assert not done.query(), "the stream was done too early for this test to say anything"
+    side.synchronize()
+    assert y.tolist() == [0, 0, 0, 0, 1, 2, 3, 4]
+
+
+def test_operators_run_on_their_operands_device_whatever_the_current_one_is() -> None:
+    for current, other in ((0, 1), (1, 0)):
+        with torch.npu.device(current):
+            x = torch.arange(-2.0, 3.0).to(f"npu:{other}")
+            y = torch.relu(x).add_(1).sum() + torch.cat([x, x]).max()
+            assert y.device == torch.device("npu", other)
+            assert y.item() == 3 + 5 + 2
+            assert torch.npu.current_device() == current
