@@ -7,6 +7,8 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/ge.h>
+#include <ATen/ops/min.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/remainder.h>
 #include <ATen/ops/sqrt.h>
@@ -55,11 +57,19 @@ at::Tensor normal_tensor_float(const at::Tensor& mean, double std, MaybeGenerato
   return at::empty_like(mean).normal_(0, std, std::move(generator)).add_(mean);
 }
 
+// Waits for the device, as torch does on every device.
+void check_std(const at::Tensor& std) {
+  TORCH_CHECK(!std.is_complex(), "normal expects standard deviation to be non-complex");
+  TORCH_CHECK(std.numel() == 0 || std.min().ge(0).item<bool>(), "normal expects all elements of std >= 0.0");
+}
+
 at::Tensor normal_float_tensor(double mean, const at::Tensor& std, MaybeGenerator generator) {
+  check_std(std);
   return at::empty_like(std).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
 }
 
 at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator) {
+  check_std(std);
   at::Tensor shape = mean.add(std);
   return at::empty_like(shape).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
 }

@@ -51,15 +51,24 @@ at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at
   return into(out, masked_select_npu(self, mask));
 }
 
+// Indices on the CPU are moved, as torch does it for its other devices; nothing else is.
+void check_devices(const char* op, const at::Tensor& self, const Indices& indices) {
+  for (std::optional<at::Tensor> i : indices)
+    TORCH_CHECK(!i || !i->defined() || i->device() == self.device() ||
+                    (i->is_cpu() && self.device().is_privateuseone()),
+                "indices should be either on cpu or on the same device as the indexed tensor (",
+                self.device(), "), but one is on ", i->device(), " (when checking the arguments of operator ",
+                op, ")");
+}
+
 // Indices as aclnn takes them: masks turned into positions, one tensor a dimension, an empty one where a
 // whole dimension is taken.
 struct Positions {
   std::vector<at::Tensor> tensors;
   Dims result;  // sizes of self[indices]
 
-  Positions(const char* op, const at::Tensor& self, const Indices& indices) {
+  Positions(const at::Tensor& self, const Indices& indices) {
     at::native::checkIndexTensorTypes(indices, /*allow_int=*/true);
-    // An index on the CPU is moved, as torch does it for its other devices.
     tensors = at::native::expandTensors(self, indices, /*ensure_same_device=*/true);
     TORCH_CHECK_INDEX(tensors.size() <= static_cast<size_t>(self.dim()),
                       "too many indices for tensor of dimension ", self.dim(), " (got ", tensors.size(), ")");
@@ -71,6 +80,8 @@ struct Positions {
       if (!tensors[i].defined()) continue;
       if (tensors[i].device() != self.device()) tensors[i] = tensors[i].to(self.device());
       shape = tensors[i].sizes();
+      TORCH_CHECK_INDEX(self.size(static_cast<int64_t>(i)) > 0 || tensors[i].numel() == 0,
+                        "index is out of bounds for dimension with size 0");
       first = std::min(first, i);
       last = i;
     }
@@ -98,12 +109,11 @@ struct Positions {
 };
 
 at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
+  check_devices("index", self, indices);
   c10::DeviceGuard guard(self.device());
   check_dtype("index", self, dtypes("fhbdilscu?F"));
-  Positions p("index", self, indices);
+  Positions p(self, indices);
   at::Tensor out = empty(p.result, self.scalar_type());
-  TORCH_CHECK_INDEX(self.numel() != 0 || out.numel() == 0,
-                    "index is out of bounds for dimension with size 0");
   if (out.numel()) launch<aclnnIndex>(self, p.tensors, out);
   return out;
 }
@@ -114,6 +124,7 @@ at::Tensor& index_out(const at::Tensor& self, const Indices& indices, at::Tensor
 
 at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::Tensor& values,
                            bool accumulate, bool unsafe) {
+  check_devices("index_put_", self, indices);
   c10::DeviceGuard guard(self.device());
   TORCH_CHECK_INDEX(indices.size() <= static_cast<size_t>(self.dim()),
                     "too many indices for tensor of dimension ", self.dim(), " (got ", indices.size(), ")");
@@ -133,7 +144,7 @@ at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::T
     v = empty({}, self.scalar_type());
     fill_value(v, host_scalar(values));
   }
-  Positions p("index_put_", self, indices);
+  Positions p(self, indices);
   TORCH_CHECK(at::is_expandable_to(v.sizes(), p.result), "shape mismatch: value tensor of shape ", v.sizes(),
               " cannot be broadcast to indexing result of shape ", p.result);
   if (at::IntArrayRef(p.result).empty() || c10::multiply_integers(p.result)) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Random numbers. The device draws them by Philox from a seed and an offset; the generator of the device
 // holds both.
+#include <ATen/TensorIterator.h>
 #include <ATen/core/Generator.h>
+#include <ATen/native/DistributionTemplates.h>
 #include <ATen/native/Resize.h>
 #include <ATen/native/UnaryOps.h>
+#include <ATen/ops/empty_like.h>
 #include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
 
@@ -30,6 +33,8 @@ Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64
                         : at::detail::getPrivateUse1Hooks().getDefaultGenerator(device.index());
   TORCH_CHECK(g.device().type() == kNpu, "Expected a 'npu' device type for generator but found '",
               g.device().type(), "'");
+  TORCH_CHECK(g.device().index() == device.index(), "Expected a generator of ", device,
+              ", as the tensor is there, but found one of ", g.device());
   std::lock_guard<std::mutex> lock(g.mutex());
   auto seed = static_cast<int64_t>(g.current_seed());
   auto offset = static_cast<int64_t>(g.get_offset());
@@ -100,13 +105,25 @@ at::Tensor& random_(at::Tensor& self, std::optional<at::Generator> generator) {
   return random_between(self, 0, past_end(self.scalar_type()), generator);
 }
 
+// What PyTorch's template runs once it has checked the bounds. The iterator holds `self` alone.
+template <class>
+struct between {
+  void operator()(at::TensorIteratorBase& iter, uint64_t range, int64_t from,
+                  const std::optional<at::Generator>& generator) {
+    at::Tensor self = iter.tensor(0);
+    random_between(self, from, static_cast<int64_t>(static_cast<uint64_t>(from) + range), generator);
+  }
+  // Every int64 there is; CANN's upper bound is exclusive, so the largest one is left out.
+  void operator()(at::TensorIteratorBase& iter, const std::optional<at::Generator>& generator) {
+    at::Tensor self = iter.tensor(0);
+    constexpr std::numeric_limits<int64_t> all;
+    random_between(self, all.lowest(), all.max(), generator);
+  }
+};
+
 at::Tensor& random_from(at::Tensor& self, int64_t from, std::optional<int64_t> to,
                         std::optional<at::Generator> generator) {
-  int64_t end = to.value_or(past_end(self.scalar_type()));
-  TORCH_CHECK(from < end, "random_ expects 'from' to be less than 'to', but got from=", from, " >= to=", end);
-  TORCH_CHECK(self.is_floating_point() || end - 1 < past_end(self.scalar_type()),
-              "to - 1 is out of bounds for ", self.scalar_type());
-  return random_between(self, from, end, generator);
+  return at::native::templates::random_from_to_impl<between, void>(self, from, to, std::move(generator));
 }
 
 at::Tensor& random_to(at::Tensor& self, int64_t to, std::optional<at::Generator> generator) {
@@ -152,33 +169,20 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
   return out;
 }
 
-// CANN keeps a dropout mask as bits, in whole blocks of 128.
-int64_t mask_bytes(int64_t n) { return (n + 127) / 128 * 16; }
-
+// CANN's dropout keeps its mask as bits in blocks of 128. ATen's contract is a truth value an element, which
+// users and functorch read, so the mask is drawn as such.
 std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p,
                                                   std::optional<bool> train) {
   TORCH_CHECK(0 <= p && p <= 1, "dropout probability has to be between 0 and 1, but got ", p);
   c10::DeviceGuard guard(input.device());
-  check_dtype("native_dropout", input, dtypes("fhb"));
-  at::Tensor out = empty(input.sizes(), input.scalar_type());
-  at::Tensor mask = empty({mask_bytes(input.numel())}, at::kByte);
-  if (input.numel() == 0) return {out, mask};
-  double drop = train.value_or(true) ? p : 0.0;
-  auto [seed, offset] = draw(std::nullopt, input.device(), input.numel());
-  launch<aclnnDropoutGenMaskV2>(input.sizes(), drop, seed, offset, input.scalar_type(), mask);
-  launch<aclnnDropoutDoMask>(input, mask, drop, out);
-  return {out, mask};
+  at::Tensor mask = at::empty_like(input, input.options().dtype(at::kBool));
+  if (!train.value_or(true)) return {input.clone(), mask.fill_(true)};
+  bernoulli_float(mask, 1.0 - p, std::nullopt);
+  return {input.mul(mask).mul_(p == 1 ? 0.0 : 1.0 / (1.0 - p)), mask};
 }
 
 at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mask, double scale) {
-  c10::DeviceGuard guard(common_device("native_dropout_backward", false, grad, mask));
-  check_dtype("native_dropout_backward", grad, dtypes("fhb"));
-  // A mask that native_dropout did not make: one truth value an element.
-  if (mask.scalar_type() == at::kBool) return grad.mul(mask).mul_(scale);
-  at::Tensor out = empty(grad.sizes(), grad.scalar_type());
-  // autograd gives 1 / (1 - p), and 0 for p = 1.
-  if (grad.numel()) launch<aclnnDropoutDoMask>(grad, mask, scale == 0 ? 1.0 : 1.0 - 1.0 / scale, out);
-  return out;
+  return grad.mul(mask).mul_(scale);
 }
 
 }  // namespace

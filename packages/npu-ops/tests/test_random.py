@@ -67,3 +67,26 @@ def test_dropout_scales_what_it_keeps_and_its_gradient_alike() -> None:
     assert y.cpu().unique().tolist() == pytest.approx([0.0, 1 / 0.75])
     assert abs((y == 0).float().mean().item() - 0.25) < 0.02
     assert torch.equal(torch.nn.functional.dropout(x, 0.25, training=False), x)
+
+
+@pytest.mark.parametrize("train", [True, False, None])
+@pytest.mark.parametrize("p", [0.0, 0.5, 1.0])
+def test_native_dropout_gives_a_truth_value_an_element(train: bool | None, p: float) -> None:
+    x = torch.arange(1.0, 25.0).reshape(4, 6).npu()
+    out, mask = torch.native_dropout(x, p, train)
+    assert mask.dtype == torch.bool
+    assert mask.shape == x.shape
+    scale = 1.0 if train is False or p == 1 else 1 / (1 - p)
+    assert torch.equal(out.cpu(), x.cpu() * mask.cpu() * scale)
+    assert mask.all().item() or train is not False
+    grad = torch.ops.aten.native_dropout_backward(torch.ones_like(x), mask, scale)
+    assert torch.equal(grad.cpu(), mask.cpu() * scale)
+
+
+def test_random_bounds_are_those_of_the_dtype() -> None:
+    assert torch.empty(1000, dtype=torch.int8, device="npu").random_(-128, None).cpu().min() < -64
+    assert torch.empty(1000, dtype=torch.uint8, device="npu").random_(250, None).cpu().unique().tolist() == list(
+        range(250, 256)
+    )
+    wide = torch.empty(1000, dtype=torch.int64, device="npu").random_(-(2**63), None).cpu()
+    assert wide.min() < 0 < wide.max()
