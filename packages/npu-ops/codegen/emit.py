@@ -169,8 +169,8 @@ def fallbacks(reasons: Mapping[str, str], model: Model) -> str:
 
 
 def used_operators(texts: Iterable[str], operators: Mapping[str, Operator]) -> list[Operator]:
-    """The aclnn operators that the given C++ launches. Raises TableError for one that CANN does not have."""
-    names = sorted({n for t in texts for n in re.findall(r"launch(?:_shaped)?<(aclnn\w+)>", t)})
+    """The aclnn operators that the given C++ names outside comments. Raises TableError for one that CANN lacks."""
+    names = sorted({n for t in texts for n in re.findall(r"\baclnn[A-Z]\w*", re.sub(r"//.*", "", t))})
     if missing := [n for n in names if n not in operators]:
         raise TableError(f"csrc: CANN has no operator {missing}")
     return [operators[n] for n in names]

@@ -212,6 +212,11 @@ def _written(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return _result(_index(args[0], p, scope), p, scope, f", {_id(args[1], p, scope, 'Tensor')}.scalar_type()")
 
 
+def _real(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    dtype = f"c10::toRealValueType({_id(args[1], p, scope, 'Tensor')}.scalar_type())"
+    return _result(_index(args[0], p, scope), p, scope, f", {dtype}")
+
+
 def _weights(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     weight, scores = _id(args[0], p, scope, "Tensor?"), _id(args[1], p, scope, "Tensor")
     return f"call_.in(class_weights({weight}, {scores}), {scope.accepted(p)})"
@@ -236,6 +241,9 @@ RULES: dict[str, Rule] = {
     "written": Rule(
         "a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written
     ),
+    "real": Rule(
+        "a result that CANN writes in the real dtype of an argument; likewise converted", ("tensor",), 2, _real
+    ),
     "weights": Rule(
         "class weights for a tensor of scores; ones where they are absent",
         ("tensor",),
@@ -257,10 +265,15 @@ CONSTANTS: dict[str, tuple[tuple[str, ...], str, str]] = {
 
 #: Shape rules (csrc/shapes.h): whether CPU scalars may stand among the operands, and documentation.
 SHAPES: dict[str, tuple[bool, str]] = {
-    "like": (False, "the operand's shape and dtype"),
+    "like": (False, "the operand's shape, dtype and order in memory"),
+    "flipped": (False, "the same, with a check that no dimension is named twice"),
+    "rolled": (False, "the operand's shape and dtype, with a check of shifts against dimensions"),
     "one": (False, "one element of the operand's dtype; the operand must not be empty"),
     "total": (False, "one element of `dtype`, or of the dtype that torch sums the operand's in"),
     "unary": (True, "elementwise over one operand"),
+    "unary_float": (True, "elementwise over one operand; a floating-point result"),
+    "magnitude": (True, "elementwise over one operand; a real result of a complex one"),
+    "difference": (True, "as `binary`, with torch's check that bools are not subtracted"),
     "binary": (True, "elementwise over two operands, broadcast and promoted"),
     "compare": (True, "elementwise over two operands, broadcast; a bool result"),
     "test": (True, "elementwise over one operand; a bool result"),
@@ -276,6 +289,7 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "index_select": (False, "the operand with one dimension as long as the index"),
     "embedding": (False, "the indices' shape and the row length of the weight"),
     "rows": (False, "n rows as long as the operand's last dimension"),
-    "single": (True, "in-place: checks that a value has no dimension"),
-    "spread": (True, "in-place: checks that a mask is bool and broadcasts to the operand"),
+    "fits": (False, "in-place: checks that the operand's dtype holds a number"),
+    "single": (True, "in-place: checks that a value has no dimension, and that the operand's dtype holds a CPU one"),
+    "spread": (True, "in-place: checks that a mask is bool and broadcasts to the operand, and a number as `fits`"),
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// argmax and argmin, which without a dimension look at the tensor laid out flat; var and std, whose
-// correction CANN takes as a whole number only.
+// argmax and argmin, which without a dimension look at the tensor laid out flat; all and any over a list of
+// dimensions that may be empty; var and std, whose correction CANN takes as a whole number only.
+#include <ATen/core/ATen_fwd.h>
+#include <ATen/ops/all_meta.h>
+#include <ATen/ops/any_meta.h>
 #include <ATen/ops/argmax_meta.h>
 #include <ATen/ops/argmin_meta.h>
 #include <torch/library.h>
@@ -41,6 +44,37 @@ at::Tensor arg(const at::Tensor& self, std::optional<int64_t> dim, bool keepdim)
 
 template <class Op>
 at::Tensor& arg_out(const at::Tensor& self, std::optional<int64_t> dim, bool keepdim, at::Tensor& out) {
+  return std::get<0>(run_out<Op>(std::tie(out), self, dim, keepdim));
+}
+
+// all and any over a list of dimensions. An empty list reduces nothing and asks of each element whether it
+// is true; CANN would take it for all of them.
+template <class M, class Aclnn, DtypeSet accepted>
+struct truth_op {
+  using Meta = M;
+  static constexpr const char* name = std::is_same_v<Aclnn, aclnnAll> ? "all" : "any";
+  static constexpr size_t outputs = 1;
+  static constexpr bool host_scalars = false;
+  static void shape(Outputs<M, 1>& m, const at::Tensor& self, at::OptionalIntArrayRef dim, bool keepdim) {
+    m.meta(self, dim, keepdim);
+  }
+  static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim, bool keepdim) {
+    const at::Tensor& out = k.out(0, dtypes("?"), at::kBool);
+    if (dim && dim->empty()) return launch<aclnnNeScalar>(k.in(self, accepted), c10::Scalar(0), out);
+    launch<Aclnn>(k.in(self, accepted), all_dims(dim, self), keepdim, out);
+  }
+};
+
+using all_op = truth_op<at::meta::structured_all_dims, aclnnAll, dtypes("?ucsilfhbd")>;
+using any_op = truth_op<at::meta::structured_any_dims, aclnnAny, dtypes("?ucsilfhbd")>;
+
+template <class Op>
+at::Tensor truth(const at::Tensor& self, at::OptionalIntArrayRef dim, bool keepdim) {
+  return run_functional<Op>(self, dim, keepdim);
+}
+
+template <class Op>
+at::Tensor& truth_out(const at::Tensor& self, at::OptionalIntArrayRef dim, bool keepdim, at::Tensor& out) {
   return std::get<0>(run_out<Op>(std::tie(out), self, dim, keepdim));
 }
 
@@ -125,6 +159,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("argmax.out", TORCH_FN(arg_out<argmax_op>));
   m.impl("argmin", TORCH_FN(arg<argmin_op>));
   m.impl("argmin.out", TORCH_FN(arg_out<argmin_op>));
+  m.impl("all.dims", TORCH_FN(truth<all_op>));
+  m.impl("all.dims_out", TORCH_FN(truth_out<all_op>));
+  m.impl("any.dims", TORCH_FN(truth<any_op>));
+  m.impl("any.dims_out", TORCH_FN(truth_out<any_op>));
   m.impl("var.correction", TORCH_FN(var<var_op<false>>));
   m.impl("var.correction_out", TORCH_FN(var_out<var_op<false>>));
   m.impl("std.correction", TORCH_FN(var<var_op<true>>));
@@ -132,5 +170,4 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("var_mean.correction", TORCH_FN(var_mean));
 }
 
-// The generator finds the operators of this file here: launch<aclnnArgMax>, launch<aclnnArgMin>.
 }  // namespace npu::ops

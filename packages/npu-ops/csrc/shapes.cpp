@@ -2,6 +2,7 @@
 #include "shapes.h"
 
 #include <ATen/ExpandUtils.h>
+#include <ATen/WrapDimUtilsMulti.h>
 #include <ATen/ops/result_type_native.h>
 
 #include <algorithm>
@@ -10,6 +11,37 @@
 #include "call.h"
 
 namespace npu::ops::shape {
+
+void like::meta(const at::Tensor& t) {
+  bool dense = t.is_non_overlapping_and_dense();
+  auto strides = dense ? t.strides().vec() : at::infer_dense_strides(t.sizes(), t.strides());
+  set_output_raw_strided(0, t.sizes(), strides, t.options());
+}
+
+void flipped::meta(const at::Tensor& t, at::IntArrayRef dims) {
+  at::dim_list_to_bitset(dims, t.dim());  // refuses a dimension that is named twice
+  like::meta(t);
+}
+
+void rolled::meta(const at::Tensor& t, at::IntArrayRef shifts, at::IntArrayRef dims) {
+  TORCH_CHECK(!shifts.empty(), "`shifts` required");
+  TORCH_CHECK(shifts.size() == dims.size() || (dims.empty() && shifts.size() == 1),
+              "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  // Without dimensions the elements roll as they are counted, and the result lies that way in memory.
+  if (dims.empty()) return set_output_raw_strided(0, t.sizes(), {}, t.options());
+  like::meta(t);
+}
+
+void magnitude::meta(const at::Tensor& a) {
+  const at::Tensor& out = maybe_get_output();
+  if (!a.is_complex() || (out.defined() && out.is_complex())) return build_borrowing_unary_op(out, a);
+  build(at::TensorIteratorConfig()
+            .set_check_mem_overlap(true)
+            .check_all_same_dtype(false)
+            .declare_static_dtype(out.defined() ? out.scalar_type() : c10::toRealValueType(a.scalar_type()))
+            .add_output(out)
+            .add_const_input(a));
+}
 
 void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(condition.scalar_type() == at::kBool || condition.scalar_type() == at::kByte,

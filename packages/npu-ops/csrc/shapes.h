@@ -6,12 +6,23 @@
 #include <ATen/TensorIterator.h>
 #include <ATen/TensorMeta.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/sub_meta.h>
+
+#include "tensors.h"
 
 namespace npu::ops::shape {
 
-// The operand's shape and dtype.
+// The operand's shape, dtype and order of dimensions in memory.
 struct like : at::impl::MetaBase {
-  void meta(const at::Tensor& t) { set_output_raw_strided(0, t.sizes(), {}, t.options()); }
+  void meta(const at::Tensor& t);
+};
+
+struct flipped : like {
+  void meta(const at::Tensor& t, at::IntArrayRef dims);
+};
+
+struct rolled : like {
+  void meta(const at::Tensor& t, at::IntArrayRef shifts, at::IntArrayRef dims);
 };
 
 // One element of the operand's dtype.
@@ -35,6 +46,19 @@ struct total : at::impl::MetaBase {
 struct unary : at::TensorIteratorBase {
   void meta(const at::Tensor& a) { build_borrowing_unary_op(maybe_get_output(), a); }
 };
+
+// The same with a floating-point result.
+struct unary_float : at::TensorIteratorBase {
+  void meta(const at::Tensor& a) { build_borrowing_unary_float_op(maybe_get_output(), a); }
+};
+
+// The same with a real result of a complex operand.
+struct magnitude : at::TensorIteratorBase {
+  void meta(const at::Tensor& a);
+};
+
+// As PyTorch has it for sub, with its checks of bool operands.
+using difference = at::meta::structured_sub_Tensor;
 
 // Elementwise over two broadcast operands, promoted as torch promotes.
 struct binary : at::TensorIteratorBase {
@@ -124,10 +148,22 @@ struct single : at::impl::MetaBase {
     TORCH_CHECK(value.dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ",
                 value.dim(), " dimensions.");
   }
+  void meta(const at::Tensor& value, const at::Tensor& t) {
+    meta(value);
+    if (is_host_scalar(value)) check_fits(t.scalar_type(), host_scalar(value));
+  }
 };
 
 struct spread : at::impl::MetaBase {
   void meta(const at::Tensor& mask, const at::Tensor& t);
+  void meta(const at::Tensor& mask, const at::Tensor& t, const c10::Scalar& value) {
+    meta(mask, t);
+    check_fits(t.scalar_type(), value);
+  }
+};
+
+struct fits : at::impl::MetaBase {
+  void meta(const at::Tensor& t, const c10::Scalar& value) { check_fits(t.scalar_type(), value); }
 };
 
 // No rule: the operator writes its mutable operand.
