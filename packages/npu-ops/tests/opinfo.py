@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -101,31 +102,45 @@ def grads(result: Any, inputs: Any) -> list[torch.Tensor]:
     return [g for g in found if g is not None]
 
 
-def elsewhere(error: NotImplementedError, base: str, dtype: torch.dtype) -> bool:
-    """Whether a sample failed for what its operator is not answerable for.
+@dataclass
+class Outcome:
+    """What came of an operator's samples on the npu."""
 
-    That is a dtype other than float32 that is refused by name, or another operator that has no kernel.
-    """
-    if refused := re.search(r"not implemented for '(\w+)'", str(error)):
-        return refused[1] != "Float" or dtype != torch.float32
-    missing = re.search(r"aten::(\w+)\S*\(.* has no kernel", str(error))
-    return missing is not None and missing[1].rstrip("_") != base
+    ran: int = 0
+    refused: int = 0  # for a dtype that the operator does not take
+    reached: set[str] = field(default_factory=set)  # ATen overloads that were dispatched, "add.Tensor"
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Notes the overloads that are dispatched inside."""
+        names = torch._C._profiler._ExperimentalConfig(capture_overload_names=True)
+        with torch.autograd.profiler.profile(experimental_config=names) as profile:
+            yield
+        for e in profile.function_events:
+            self.reached.add(e.name.removeprefix("aten::") + (f".{e.overload_name}" if e.overload_name else ""))
 
 
-def check(info: OpInfo, dtype: torch.dtype, backward: bool, base: str = "") -> int:
-    """Runs the samples on both devices; answers how many. With a `base`, only that operator has to have kernels."""
-    count = 0
+#: Says whether a refusal is the operator's own, for a dtype that it lacks ("refused"), or another operator's
+#: ("elsewhere"). Anything else it raises again.
+Judge = Callable[[NotImplementedError], str]
+
+
+def own(error: NotImplementedError) -> str:
+    """The judge of hand-written kernels: nothing may be refused."""
+    raise error
+
+
+def check(info: OpInfo, dtype: torch.dtype, backward: bool, outcome: Outcome, judge: Judge = own) -> Outcome:
+    """Runs the samples on both devices and adds what came of them."""
     for sample in samples(info, dtype, backward):
         try:
-            run(info, sample, dtype, backward)
-            count += 1
+            run(info, sample, dtype, backward, outcome)
         except NotImplementedError as error:
-            if not base or not elsewhere(error, base, dtype):
-                raise
-    return count
+            outcome.refused += judge(error) == "refused"
+    return outcome
 
 
-def run(info: OpInfo, sample: SampleInput, dtype: torch.dtype, backward: bool) -> None:
+def run(info: OpInfo, sample: SampleInput, dtype: torch.dtype, backward: bool, outcome: Outcome) -> None:
     """One sample on both devices."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -133,7 +148,41 @@ def run(info: OpInfo, sample: SampleInput, dtype: torch.dtype, backward: bool) -
         there = moved(sample)
         what = f"{info.name} {info.variant_test_name} {dtype}: {sample.summary()}"
         want = info.op(here[0], *here[1], **here[2])
-        got = info.op(there[0], *there[1], **there[2])
+        with outcome.recorded():
+            got = info.op(there[0], *there[1], **there[2])
         compare(got, want, what)
+        outcome.ran += 1
         if backward:
-            compare(grads(got, there), grads(want, here), f"gradient of {what}")
+            with outcome.recorded():
+                gradients = grads(got, there)
+            compare(gradients, grads(want, here), f"gradient of {what}")
+
+
+def check_forms(info: OpInfo, dtype: torch.dtype, outcome: Outcome, judge: Judge = own) -> None:
+    """The samples again with `out=` and in place, where the operator has these forms."""
+    for sample in samples(info, dtype, grad=False):
+        want = info.op(sample.input, *sample.args, **sample.kwargs)
+        x, args, kwargs = moved(sample)
+        try:
+            if info.supports_out:
+                out = tree_map(lambda t: torch.empty(0, dtype=t.dtype, device="npu"), want)
+                out = tuple(out) if isinstance(want, tuple | list) else out
+                with outcome.recorded():
+                    result = info.op(x, *args, out=out, **kwargs)
+                compare(tuple(result) if isinstance(out, tuple) else result, out_of(want), f"{info.name} out=")
+                compare(out, out_of(want), f"{info.name} out=")
+            inplace: Any = info.inplace_variant
+            single = isinstance(want, torch.Tensor) and not sample.broadcasts_input
+            if inplace is None or not single or want.dtype != x.dtype or want.shape != x.shape:
+                continue
+            target = x.clone()
+            with outcome.recorded():
+                inplace(target, *args, **kwargs)
+            compare(target, want, f"{info.name}_")
+        except NotImplementedError as error:
+            outcome.refused += judge(error) == "refused"
+
+
+def out_of(want: Any) -> Any:
+    """Results as `out=` gives them: a plain tuple for several."""
+    return tuple(want) if isinstance(want, tuple | list) else want
