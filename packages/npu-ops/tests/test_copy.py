@@ -114,7 +114,7 @@ def test_factories_fill_and_count() -> None:
         torch.testing.assert_close(got.cpu(), want)
 
 
-def keep_busy(stream: torch.npu.Stream) -> None:
+def keep_busy(stream: torch.Stream) -> None:
     """Puts about a second of work on a stream."""
     x = torch.eye(1024, device="npu")
     stream.wait_stream(torch.npu.current_stream())
