@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Random histories against a model: whatever the order of calls, the promises of device_pool.h hold after each step.
+// Random histories against a model: whatever the order of calls, the promises of device_pool.h hold after
+// each step.
 #include <random>
 
 #include "fake_pool_backend.h"
@@ -69,7 +70,10 @@ TEST_P(History, KeepsEveryPromise) {
   std::vector<bool> used;  // parallel to live: used on `foreign`
   for (int step = 0; step < 400; ++step) {
     switch (pick(10)) {
-      case 0: case 1: case 2: case 3: {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
         size_t scale = std::array<size_t, 4>{4 * KiB, 1 * MiB, 8 * MiB, 24 * MiB}[pick(4)];
         size_t asked = 1 + pick(scale);
         try {
@@ -86,7 +90,9 @@ TEST_P(History, KeepsEveryPromise) {
         if (backend.live_events == 0) waiting.clear();
         break;
       }
-      case 4: case 5: case 6:
+      case 4:
+      case 5:
+      case 6:
         if (!live.empty()) {
           size_t i = pick(live.size());
           pool.free(live[i].block);

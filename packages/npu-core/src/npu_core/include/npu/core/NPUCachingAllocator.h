@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The allocator of every npu tensor: one caching pool a device (see csrc/src/device_pool.h for its policy), behind
-// c10::GetAllocator(PrivateUse1) and c10::getDeviceAllocator. Every function may be called from any thread. After
-// shutdown, and in a child forked after initialisation, freeing is a silent no-op.
+// The allocator of every npu tensor: one caching pool a device (see csrc/src/device_pool.h for its policy),
+// behind c10::GetAllocator(PrivateUse1) and c10::getDeviceAllocator. Every function may be called from any
+// thread. After shutdown, and in a child forked after initialisation, freeing is a silent no-op.
 #pragma once
 
 #include <c10/core/CachingDeviceAllocator.h>

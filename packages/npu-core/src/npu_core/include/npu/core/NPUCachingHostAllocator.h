@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Pinned host memory: torch's caching host allocator over aclrtMallocHost. A block that a copy still uses is handed out
-// again only after the copy's stream has passed it.
+// Pinned host memory: torch's caching host allocator over aclrtMallocHost. A block that a copy still uses is
+// handed out again only after the copy's stream has passed it.
 #pragma once
 
 #include <ATen/core/CachingHostAllocator.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The random generator of a device: a seed and an offset into its Philox sequence, kept on the host.
 //
-// An operator that draws n numbers takes, under the generator's mutex, the offset and advances it by n rounded up to a
-// multiple of 4, and hands seed and offset to the kernel. So the same seed gives the same numbers whatever the timing.
+// An operator that draws n numbers takes, under the generator's mutex, the offset and advances it by n
+// rounded up to a multiple of 4, and hands seed and offset to the kernel. So the same seed gives the same
+// numbers whatever the timing.
 #pragma once
 
 #include <ATen/core/Generator.h>
@@ -41,7 +42,8 @@ class NPU_API NPUGeneratorImpl final : public c10::GeneratorImpl {
   uint64_t offset_ = 0;
 };
 
-// The device's default generator, which lives as long as the process. -1 is the current device. Initialises nothing.
+// The device's default generator, which lives as long as the process. -1 is the current device. Initialises
+// nothing.
 NPU_API const at::Generator& getDefaultNPUGenerator(DeviceIndex device = -1);
 NPU_API at::Generator createNPUGenerator(DeviceIndex device = -1);
 

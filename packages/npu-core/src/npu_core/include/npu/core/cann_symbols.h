@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every CANN symbol that npu-core calls, in two lists.
 //
-// X(library, name): `library` is `acl` (libascendcl.so) or `nnop` (libnnopbase.so, found by the op-api search).
-// A missing REQUIRED symbol makes the runtime unusable, with a reason that names it. A missing OPTIONAL one turns off
-// what needs it: calling it raises NotImplementedError, and `cann().has_NAME` tells beforehand.
+// X(library, name): `library` is `acl` (libascendcl.so) or `nnop` (libnnopbase.so, found by the op-api
+// search). A missing REQUIRED symbol makes the runtime unusable, with a reason that names it. A missing
+// OPTIONAL one turns off what needs it: calling it raises NotImplementedError, and `cann().has_NAME` tells
+// beforehand.
 #pragma once
 
 // clang-format off

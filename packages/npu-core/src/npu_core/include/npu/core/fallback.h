@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators without a kernel on npu: the error that names what to install, and the count of declared CPU fallbacks.
+// Operators without a kernel on npu: the error that names what to install, and the count of declared CPU
+// fallbacks.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct FallbackCount {
 };
 
 // Counts one run on the CPU. NotImplementedError under NPU_FALLBACK=error.
-NPU_API void note_fallback(const std::string& op, const std::string& reason, uint64_t bytes, uint64_t nanoseconds);
+NPU_API void note_fallback(const std::string& op, const std::string& reason, uint64_t bytes,
+                           uint64_t nanoseconds);
 // The most called first.
 NPU_API std::vector<FallbackCount> fallback_report();
 NPU_API void reset_fallback_report();
