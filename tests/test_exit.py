@@ -72,7 +72,15 @@ sys.exit(3)
 
 
 def test_ctrl_c_during_work_ends_the_script_at_once(full: Environment) -> None:
-    code = "import torch\nx = torch.ones(64, 64).npu()\nprint('ready', flush=True)\nwhile True:\n    y = x @ x\n"
+    # A background job of a shell is started with SIGINT ignored, and so would the script be.
+    code = """
+import signal, torch
+signal.signal(signal.SIGINT, signal.default_int_handler)
+x = torch.ones(64, 64).npu()
+print("ready", flush=True)
+while True:
+    y = x @ x
+"""
     with subprocess.Popen(
         [full.python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
     ) as process:
