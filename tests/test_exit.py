@@ -16,10 +16,14 @@ for _ in range(200):
     y = x @ x
 """
 
+# torch 2.13 itself aborts, on the cpu too, if Python ends while a daemon thread is inside an operator (its GIL guard
+# may not be unwound): the thread is seldom there, its work on the device always is.
 SPIN = """
 def spin():
     while True:
-        x.add(1)
+        for _ in range(8):
+            x.add(1)
+        time.sleep(0.05)
 """
 LATE = """
 def late():
