@@ -26,13 +26,13 @@ def family(table: Table, model: Model, operators: Mapping[str, Operator]) -> str
         bodies.append(kernel(entry, group, operators))
         for o in group.overloads:
             bodies.append(wrapper(o, struct_name(entry)))
-            registrations.append(f'  m.impl("{o.key}", TORCH_FN({o.ident}));')
+            registrations.append(f'  impl<"{o.key}", {o.ident}>(m);')
     includes = "".join(f"#include <{h}>\n" for h in sorted(headers))
     return (
         _HEADER.format(source=f"{table.family}.yaml")
         + "#include <ATen/core/ATen_fwd.h>\n"
         + includes
-        + '#include <torch/library.h>\n\n#include "aclnn_ops.h"\n#include "shapes.h"\n#include "structured.h"\n\n'
+        + '\n#include "aclnn_ops.h"\n#include "kernel.h"\n#include "shapes.h"\n#include "structured.h"\n\n'
         + "namespace npu::ops {\nnamespace {\n\n"
         + "\n".join(bodies)
         + "\n}  // namespace\n\nTORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {\n"

@@ -15,7 +15,8 @@
 #include <ATen/ops/sum.h>
 #include <ATen/ops/var_mean.h>
 #include <ATen/ops/zeros.h>
-#include <torch/library.h>
+
+#include "kernel.h"
 
 namespace npu::ops {
 namespace {
@@ -77,14 +78,14 @@ at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, M
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("remainder.Scalar_Tensor", TORCH_FN(remainder_scalar_tensor));
-  m.impl("count_nonzero.dim_IntList", TORCH_FN(count_nonzero));
-  m.impl("std_mean.correction", TORCH_FN(std_mean));
-  m.impl("index_fill_.int_Tensor", TORCH_FN(index_fill_tensor));
-  m.impl("unfold_backward", TORCH_FN(unfold_backward));
-  m.impl("normal.Tensor_float", TORCH_FN(normal_tensor_float));
-  m.impl("normal.float_Tensor", TORCH_FN(normal_float_tensor));
-  m.impl("normal.Tensor_Tensor", TORCH_FN(normal_tensor_tensor));
+  impl<"remainder.Scalar_Tensor", remainder_scalar_tensor>(m);
+  impl<"count_nonzero.dim_IntList", count_nonzero>(m);
+  impl<"std_mean.correction", std_mean>(m);
+  impl<"index_fill_.int_Tensor", index_fill_tensor>(m);
+  impl<"unfold_backward", unfold_backward>(m);
+  impl<"normal.Tensor_float", normal_tensor_float>(m);
+  impl<"normal.float_Tensor", normal_float_tensor>(m);
+  impl<"normal.Tensor_Tensor", normal_tensor_tensor>(m);
 }
 
 }  // namespace npu::ops

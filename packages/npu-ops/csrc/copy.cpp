@@ -12,9 +12,9 @@
 #include <ATen/ops/select.h>
 #include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
-#include <torch/library.h>
 
 #include "devices.h"
+#include "kernel.h"
 #include "npu/core/launch.h"
 #include "tensors.h"
 
@@ -138,11 +138,11 @@ void record_stream(at::Tensor& self, c10::Stream stream) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("copy_", TORCH_FN(copy_));
-  m.impl("_copy_from", TORCH_FN(copy_from));
-  m.impl("_copy_from_and_resize", TORCH_FN(copy_from_and_resize));
-  m.impl("_local_scalar_dense", TORCH_FN(local_scalar_dense));
-  m.impl("record_stream", TORCH_FN(record_stream));
+  impl<"copy_", copy_>(m);
+  impl<"_copy_from", copy_from>(m);
+  impl<"_copy_from_and_resize", copy_from_and_resize>(m);
+  impl<"_local_scalar_dense", local_scalar_dense>(m);
+  impl<"record_stream", record_stream>(m);
 }
 
 }  // namespace npu::ops

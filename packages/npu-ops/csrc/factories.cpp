@@ -6,9 +6,9 @@
 #include <ATen/native/Resize.h>
 #include <ATen/native/TensorFactories.h>
 #include <c10/core/DeviceGuard.h>
-#include <torch/library.h>
 
 #include "devices.h"
+#include "kernel.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -114,14 +114,14 @@ at::Tensor& set_nothing(at::Tensor& self) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("empty.memory_format", TORCH_FN(empty_memory_format));
-  m.impl("empty_strided", TORCH_FN(empty_strided));
-  m.impl("_efficientzerotensor", TORCH_FN(efficient_zero));
-  m.impl("resize_", TORCH_FN(resize_));
-  m.impl("set_.source_Storage_storage_offset", TORCH_FN(set_storage));
-  m.impl("set_.source_Storage", TORCH_FN(set_whole_storage));
-  m.impl("set_.source_Tensor", TORCH_FN(set_tensor));
-  m.impl("set_", TORCH_FN(set_nothing));
+  impl<"empty.memory_format", empty_memory_format>(m);
+  impl<"empty_strided", empty_strided>(m);
+  impl<"_efficientzerotensor", efficient_zero>(m);
+  impl<"resize_", resize_>(m);
+  impl<"set_.source_Storage_storage_offset", set_storage>(m);
+  impl<"set_.source_Storage", set_whole_storage>(m);
+  impl<"set_.source_Tensor", set_tensor>(m);
+  impl<"set_", set_nothing>(m);
 }
 
 }  // namespace npu::ops

@@ -5,9 +5,9 @@
 #include <ATen/native/IndexingUtils.h>
 #include <ATen/native/TensorAdvancedIndexingUtils.h>
 #include <ATen/ops/cat_meta.h>
-#include <torch/library.h>
 
 #include "aclnn_ops.h"
+#include "kernel.h"
 #include "shapes.h"
 #include "structured.h"
 
@@ -194,16 +194,16 @@ bool equal_npu(const at::Tensor& self, const at::Tensor& other) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("nonzero", TORCH_FN(nonzero_npu));
-  m.impl("nonzero.out", TORCH_FN(nonzero_out));
-  m.impl("masked_select", TORCH_FN(masked_select_npu));
-  m.impl("masked_select.out", TORCH_FN(masked_select_out));
-  m.impl("index.Tensor", TORCH_FN(index_npu));
-  m.impl("index.Tensor_out", TORCH_FN(index_out));
-  m.impl("_index_put_impl_", TORCH_FN(index_put_impl));
-  m.impl("cat", TORCH_FN(cat_npu));
-  m.impl("cat.out", TORCH_FN(cat_out));
-  m.impl("equal", TORCH_FN(equal_npu));
+  impl<"nonzero", nonzero_npu>(m);
+  impl<"nonzero.out", nonzero_out>(m);
+  impl<"masked_select", masked_select_npu>(m);
+  impl<"masked_select.out", masked_select_out>(m);
+  impl<"index.Tensor", index_npu>(m);
+  impl<"index.Tensor_out", index_out>(m);
+  impl<"_index_put_impl_", index_put_impl>(m);
+  impl<"cat", cat_npu>(m);
+  impl<"cat.out", cat_out>(m);
+  impl<"equal", equal_npu>(m);
 }
 
 }  // namespace npu::ops

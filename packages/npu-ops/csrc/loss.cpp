@@ -2,9 +2,9 @@
 // nll_loss: CANN wants class weights always, so ones stand in for absent ones.
 #include <ATen/ops/nll_loss_backward_meta.h>
 #include <ATen/ops/nll_loss_forward_meta.h>
-#include <torch/library.h>
 
 #include "aclnn_ops.h"
+#include "kernel.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -90,10 +90,10 @@ at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("nll_loss_forward", TORCH_FN(nll_loss_forward));
-  m.impl("nll_loss_forward.output", TORCH_FN(nll_loss_forward_out));
-  m.impl("nll_loss_backward", TORCH_FN(nll_loss_backward));
-  m.impl("nll_loss_backward.grad_input", TORCH_FN(nll_loss_backward_out));
+  impl<"nll_loss_forward", nll_loss_forward>(m);
+  impl<"nll_loss_forward.output", nll_loss_forward_out>(m);
+  impl<"nll_loss_backward", nll_loss_backward>(m);
+  impl<"nll_loss_backward.grad_input", nll_loss_backward_out>(m);
 }
 
 }  // namespace npu::ops

@@ -8,7 +8,6 @@
 #include <ATen/native/UnaryOps.h>
 #include <ATen/ops/empty_like.h>
 #include <c10/core/DeviceGuard.h>
-#include <torch/library.h>
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 
@@ -17,6 +16,7 @@
 #include "aclnn_ops.h"
 #include "call.h"
 #include "devices.h"
+#include "kernel.h"
 
 namespace npu::ops {
 namespace {
@@ -188,17 +188,17 @@ at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mas
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("uniform_", TORCH_FN(uniform_));
-  m.impl("normal_", TORCH_FN(normal_));
-  m.impl("random_", TORCH_FN(random_));
-  m.impl("random_.from", TORCH_FN(random_from));
-  m.impl("random_.to", TORCH_FN(random_to));
-  m.impl("bernoulli_.float", TORCH_FN(bernoulli_float));
-  m.impl("bernoulli_.Tensor", TORCH_FN(bernoulli_tensor));
-  m.impl("bernoulli.out", TORCH_FN(bernoulli_out));
-  m.impl("randperm.generator_out", TORCH_FN(randperm_out));
-  m.impl("native_dropout", TORCH_FN(native_dropout));
-  m.impl("native_dropout_backward", TORCH_FN(native_dropout_backward));
+  impl<"uniform_", uniform_>(m);
+  impl<"normal_", normal_>(m);
+  impl<"random_", random_>(m);
+  impl<"random_.from", random_from>(m);
+  impl<"random_.to", random_to>(m);
+  impl<"bernoulli_.float", bernoulli_float>(m);
+  impl<"bernoulli_.Tensor", bernoulli_tensor>(m);
+  impl<"bernoulli.out", bernoulli_out>(m);
+  impl<"randperm.generator_out", randperm_out>(m);
+  impl<"native_dropout", native_dropout>(m);
+  impl<"native_dropout_backward", native_dropout_backward>(m);
 }
 
 }  // namespace npu::ops

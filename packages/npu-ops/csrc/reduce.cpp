@@ -6,12 +6,12 @@
 #include <ATen/ops/any_meta.h>
 #include <ATen/ops/argmax_meta.h>
 #include <ATen/ops/argmin_meta.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "aclnn_ops.h"
+#include "kernel.h"
 #include "shapes.h"
 #include "structured.h"
 
@@ -167,7 +167,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("var.correction_out", TORCH_FN(var_out<var_op<false>>));
   m.impl("std.correction", TORCH_FN(var<var_op<true>>));
   m.impl("std.correction_out", TORCH_FN(var_out<var_op<true>>));
-  m.impl("var_mean.correction", TORCH_FN(var_mean));
+  impl<"var_mean.correction", var_mean>(m);
 }
 
 }  // namespace npu::ops

@@ -3,9 +3,9 @@
 // against a number only. So bfloat16 is computed in float32, and the other integers as
 // a - floor(a / b) * b, which is exact for them.
 #include <ATen/ops/remainder_meta.h>
-#include <torch/library.h>
 
 #include "aclnn_ops.h"
+#include "kernel.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -51,9 +51,9 @@ at::Tensor& remainder_out(const at::Tensor& self, const at::Tensor& other, at::T
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("remainder.Tensor", TORCH_FN(remainder));
-  m.impl("remainder_.Tensor", TORCH_FN(remainder_));
-  m.impl("remainder.Tensor_out", TORCH_FN(remainder_out));
+  impl<"remainder.Tensor", remainder>(m);
+  impl<"remainder_.Tensor", remainder_>(m);
+  impl<"remainder.Tensor_out", remainder_out>(m);
 }
 
 }  // namespace npu::ops

@@ -50,6 +50,23 @@ def test_shapes_that_do_not_fit_are_refused_at_the_call() -> None:
         torch.ones(2).npu() + torch.ones(3).npu()
 
 
+@pytest.mark.parametrize(
+    ("call", "operation"),
+    [
+        (lambda x: x + x[:, :1], r"aten::add\.Tensor\(Float\[2097152, 2097152\], Float\[2097152, 1\], 1\)"),
+        (lambda x: torch.cat([x, x]), r"aten::cat\(\[Float\[2097152, 2097152\], Float\[2097152, 2097152\]\], 0\)"),
+        (lambda x: torch.sub(x[:1], x), r"aten::sub\.Tensor\(Float\[1, 2097152\], "),
+        (lambda x: torch.empty(x.shape, device="npu"), r"aten::empty\.memory_format\(\[2097152, 2097152\]"),
+        (lambda x: torch.rand_like(x), r"aten::\w*\.?\w*\(.*2097152, 2097152\]"),
+    ],
+)
+def test_out_of_memory_names_the_operator_and_its_shapes(call, operation: str) -> None:  # type: ignore[no-untyped-def]
+    x = torch.ones((), device="npu").expand(1 << 21, 1 << 21)
+    with pytest.raises(torch.OutOfMemoryError, match=rf"GiB[\s\S]*operation: {operation}") as info:
+        call(x)
+    assert str(info.value).count("operation:") == 1
+
+
 def test_sparse_and_pinned_device_tensors_are_refused() -> None:
     with pytest.raises(RuntimeError, match="pinned"):
         torch.empty(2, device="npu", pin_memory=True)

@@ -37,13 +37,13 @@ def test_an_entry_becomes_the_golden_text(golden: Path) -> None:
 def test_one_line_makes_functional_inplace_and_out(tmp_path: Path) -> None:
     text = generated(tmp_path, "mul.out: aclnnMul(self, other, out)\n")
     for overload in ("mul.Tensor", "mul_.Tensor", "mul.out"):
-        assert f'm.impl("{overload}"' in text
+        assert f'impl<"{overload}"' in text
 
 
 def test_a_group_without_structured_meta_gets_the_overloads_that_pytorch_lacks(tmp_path: Path) -> None:
     text = generated(tmp_path, 'abs.out: {call: "aclnnAbs(self, out)", shape: unary(self)}\n')
-    assert 'm.impl("abs.out"' in text
-    assert 'm.impl("abs"' not in text  # PyTorch makes it of abs.out
+    assert 'impl<"abs.out"' in text
+    assert 'impl<"abs"' not in text  # PyTorch makes it of abs.out
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_an_added_line_becomes_a_kernel(tmp_path: Path) -> None:
     base = line.split(".")[0]
     tables = (PACKAGE / "tables" / "pointwise.yaml").read_text()
     assert line in tables
-    kernels = [f'm.impl("{overload}"' for overload in (base, f"{base}_", f"{base}.out")]
+    kernels = [f'impl<"{overload}"' for overload in (base, f"{base}_", f"{base}.out")]
     without = generated(tmp_path, tables.replace(line, ""))
     assert not [k for k in kernels if k in without]
     with_it = generated(tmp_path, tables.replace(line, "") + line)

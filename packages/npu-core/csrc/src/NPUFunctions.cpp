@@ -23,7 +23,6 @@ namespace {
 
 std::atomic<bool> g_initialized{false};
 std::atomic<bool> g_bad_fork{false};
-std::atomic<bool> g_closing{false};
 std::atomic<int> g_count{-1};  // known since initialisation
 std::atomic<bool> g_context[kMaxDevices];
 
@@ -34,8 +33,6 @@ std::mutex& init_mutex() {
 
 thread_local DeviceIndex t_current = 0;
 thread_local DeviceIndex t_bound = -1;  // what CANN has as this thread's device, as far as we set it
-
-constexpr int kShutdownMilliseconds = 30000;
 
 // A child has neither CANN's threads nor ours, and locks in whatever state they were.
 void after_fork_in_child() {
@@ -64,7 +61,6 @@ int ask_count(std::string* why = nullptr) noexcept {
 
 }  // namespace
 
-bool closing() noexcept { return g_closing.load(); }  // ordered with the queues' tickets
 bool in_bad_fork() noexcept { return g_bad_fork.load(std::memory_order_relaxed); }
 bool is_initialized() noexcept { return g_initialized.load(std::memory_order_acquire); }
 
@@ -124,10 +120,12 @@ void init() {
   TORCH_CHECK(!in_bad_fork(), kBadFork);
   // Loads CANN before the lock: choosing the runtime takes the GIL, whose holder may be waiting for the lock.
   cann_usable();
-  std::lock_guard lock(init_mutex());
+  std::unique_lock lock(init_mutex());
   if (g_initialized.load(std::memory_order_acquire)) return;
-  TORCH_CHECK(!closing(),
-              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  if (closing()) {
+    lock.unlock();
+    refuse_after_shutdown();
+  }
   check_env();
   const DeviceIndex n = device_count_ensure_non_zero();
   const int code = cann().aclInit(nullptr);
@@ -235,38 +233,6 @@ bool can_access_peer(DeviceIndex device, DeviceIndex peer) {
   int32_t can = 0;
   NPU_CHECK(cann().aclrtDeviceCanAccessPeer(&can, device, peer));
   return can != 0;
-}
-
-std::string shutdown() noexcept {
-  if (in_bad_fork()) return "";
-  bool expected = false;
-  if (!g_closing.compare_exchange_strong(expected, true)) return "";
-  std::string unseen;
-  try {
-    using clock = std::chrono::steady_clock;
-    const auto deadline = clock::now() + std::chrono::milliseconds(kShutdownMilliseconds);
-    auto left = [&] {
-      auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - clock::now()).count();
-      return static_cast<int>(std::max<int64_t>(ms, 1));
-    };
-    for (DeviceIndex d = 0; is_initialized() && d < kMaxDevices; ++d) {
-      if (!has_context(d)) continue;
-      LaunchQueue* queue = LaunchQueue::started(d);
-      // A queue that does not drain is stuck in CANN; waiting for the device could then last for ever.
-      if (queue && !queue->flush_for(left())) continue;
-      if (queue && unseen.empty()) unseen = queue->take_error().message;
-      const Cann& c = cann();
-      if (t_bound != d && c.aclrtSetDevice(d) == 0) t_bound = d;
-      if (c.has_aclrtSynchronizeDeviceWithTimeout)
-        c.aclrtSynchronizeDeviceWithTimeout(left());
-      else
-        c.aclrtSynchronizeDevice();
-    }
-  } catch (...) {
-    // The process ends anyway; what could be told was told at the calls before.
-  }
-  detail::close_cann();
-  return unseen;
 }
 
 }  // namespace npu

@@ -189,8 +189,7 @@ const Cann& cann() {
   if (const Cann* c = g_usable.load(std::memory_order_acquire); C10_LIKELY(c != nullptr)) return *c;
   if (ensure_loaded()) return *g_usable.load(std::memory_order_acquire);
   TORCH_CHECK(!in_bad_fork(), kBadFork);
-  TORCH_CHECK(!detail::cann_closed(),
-              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  if (detail::cann_closed()) refuse_after_shutdown();
   TORCH_CHECK(false, "no usable NPU runtime. ", cann_reason().value_or(""), " (see `npu doctor`)");
 }
 

@@ -5,6 +5,8 @@
 
 #include <new>
 
+#include "npu/core/status.h"
+
 namespace npu {
 
 Failure current_failure() noexcept {
@@ -34,23 +36,7 @@ Failure current_failure() noexcept {
 }
 
 void raise_failure(const Failure& f) {
-  const c10::SourceLocation at{__func__, __FILE__, static_cast<uint32_t>(__LINE__)};
-  switch (f.status) {
-    case NPU_OUT_OF_MEMORY:
-      throw c10::OutOfMemoryError(at, f.message);
-    case NPU_DEVICE_ERROR:
-      throw c10::AcceleratorError(at, f.code, f.message);
-    case NPU_NOT_IMPLEMENTED:
-      throw c10::NotImplementedError(at, f.message);
-    case NPU_VALUE_ERROR:
-      throw c10::ValueError(at, f.message);
-    case NPU_INDEX_ERROR:
-      throw c10::IndexError(at, f.message);
-    case NPU_TYPE_ERROR:
-      throw c10::TypeError(at, f.message);
-    default:
-      throw c10::Error(at, f.message);
-  }
+  throw_status(f.status, f.code, f.message, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
 }
 
 }  // namespace npu

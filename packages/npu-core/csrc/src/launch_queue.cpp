@@ -12,6 +12,7 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "launcher.h"
@@ -62,8 +63,7 @@ bool look_for(P reached) {
 
 void check_open() {
   TORCH_CHECK(!in_bad_fork(), kBadFork);
-  TORCH_CHECK(!closing(),
-              "the NPU runtime was shut down at interpreter exit: no NPU work is possible any more");
+  if (C10_UNLIKELY(closing())) refuse_after_shutdown();
 }
 
 }  // namespace
@@ -197,7 +197,7 @@ bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept
 }
 
 Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload) {
-  std::lock_guard lock(inline_mutex);
+  std::unique_lock lock(inline_mutex);
   const Ticket ticket = issued.fetch_add(1) + 1;
   struct Done {
     Impl& impl;
@@ -207,8 +207,14 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
       t_running = before;
       impl.finish(ticket);
     }
-  } done_on_return{*this, ticket};
-  check_open();  // after the ticket was issued: shutdown's flush waits for us, or we see that it began
+  };
+  std::optional<Done> done_on_return{std::in_place, *this, ticket};
+  // After the ticket was issued: shutdown's flush waits for us, or we see that it began.
+  if (C10_UNLIKELY(closing())) {
+    done_on_return.reset();
+    lock.unlock();
+    refuse_after_shutdown();
+  }
   stream.last_ticket.store(ticket, std::memory_order_release);
   try {
     bind_device(owner.device());
@@ -259,7 +265,11 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   if (C10_UNLIKELY(!q.started)) q.start();
   Record* record = nullptr;
   for (;;) {
-    check_open();  // under the mutex, which flush_for() takes: nothing is published after shutdown's flush
+    // Under the mutex, which flush_for() takes: nothing is published after shutdown's flush.
+    if (C10_UNLIKELY(closing())) {
+      lock.unlock();
+      refuse_after_shutdown();
+    }
     // Read before reserve(): a full ring then holds a later ticket. Read after it, the ring may have drained
     // meanwhile, and this would wait for a ticket that nobody was given.
     const Ticket done = q.done.load();

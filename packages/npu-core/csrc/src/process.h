@@ -15,6 +15,8 @@ inline constexpr const char* kBadFork =
 
 // True from the moment shutdown() began: no new work is taken, what is queued still runs.
 bool closing() noexcept;
+// What a thread gets that asks for work then: RuntimeError, or (see set_parking()) a wait for the end.
+[[noreturn]] void refuse_after_shutdown();
 
 // The operator libraries that were searched, for messages.
 std::string operator_libraries();

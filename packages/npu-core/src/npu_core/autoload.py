@@ -9,6 +9,7 @@ import glob
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from npu_core import env, plugins, wheels
@@ -88,11 +89,20 @@ def _register() -> tuple[str, Reason | None]:
         return "broken", failure
 
     _binding.C.set_runtime_selector(_binding.choose_runtime)
-    atexit.register(_binding.C.shutdown)  # the one ordered shutdown: no call reaches CANN afterwards
+    atexit.register(_shutdown, _binding.C)
     for plugin in plugins.load(_binding.C.core_table):
         say(f"npu plugin '{plugin.name}' is not loaded: {plugin.reason}")
     _binding.C.set_ops_installed(any(p.name == "ops" and p.state == "loaded" for p in plugins.plugins()))
     return "yes", None
+
+
+def _shutdown(binding: "ModuleType") -> None:
+    """The one ordered shutdown: no call reaches CANN afterwards."""
+    binding.shutdown()
+    if threading.active_count() > 1:
+        # Daemon threads inside an operator get the GIL a last time and wait in their next one: Python would end them
+        # inside torch's GIL guard, which aborts the process.
+        time.sleep(0.02)
 
 
 def _other_accelerator(torch: "ModuleType") -> str | None:

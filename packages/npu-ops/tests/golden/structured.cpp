@@ -2,9 +2,9 @@
 #include <ATen/core/ATen_fwd.h>
 #include <ATen/ops/add_meta.h>
 #include <ATen/ops/sum_meta.h>
-#include <torch/library.h>
 
 #include "aclnn_ops.h"
+#include "kernel.h"
 #include "shapes.h"
 #include "structured.h"
 
@@ -40,11 +40,11 @@ at::Tensor & npu_sum_IntList_out(const at::Tensor & self, at::OptionalIntArrayRe
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("add.Tensor", TORCH_FN(npu_add_Tensor));
-  m.impl("add.out", TORCH_FN(npu_add_out));
-  m.impl("add_.Tensor", TORCH_FN(npu_add__Tensor));
-  m.impl("sum.dim_IntList", TORCH_FN(npu_sum_dim_IntList));
-  m.impl("sum.IntList_out", TORCH_FN(npu_sum_IntList_out));
+  impl<"add.Tensor", npu_add_Tensor>(m);
+  impl<"add.out", npu_add_out>(m);
+  impl<"add_.Tensor", npu_add__Tensor>(m);
+  impl<"sum.dim_IntList", npu_sum_dim_IntList>(m);
+  impl<"sum.IntList_out", npu_sum_IntList_out>(m);
 }
 
 }  // namespace npu::ops

@@ -61,5 +61,9 @@ NPU_API bool can_access_peer(DeviceIndex device, DeviceIndex peer);
 // time limit and errors ignored; afterwards no call reaches CANN. Answers the message of an asynchronous
 // error that nobody saw, or "". Does nothing in a forked child.
 NPU_API std::string shutdown() noexcept;
+// Whether the calling thread may be kept waiting, instead of getting an error, when it asks for work after
+// shutdown began. Python ends a daemon thread as soon as it asks for the GIL, by unwinding it through torch's
+// noexcept GIL guard, which aborts the process; a thread that never comes back asks for nothing.
+NPU_API void set_parking(bool (*may_park)() noexcept) noexcept;
 
 }  // namespace npu

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "npu/core/abi.h"
+#include "npu/core/status.h"
 
 namespace npu {
 
@@ -32,24 +33,8 @@ inline const npu_core_table& core() { return *g_core; }
 // Raises the torch exception that a slot's status stands for.
 [[noreturn]] inline void raise(npu_status status, const char* func, const char* file, uint32_t line) {
   int32_t code = 0;
-  std::string message = core().last_error(&code);
-  c10::SourceLocation at{func, file, line};
-  switch (status) {
-    case NPU_OUT_OF_MEMORY:
-      throw c10::OutOfMemoryError(at, std::move(message));
-    case NPU_DEVICE_ERROR:
-      throw c10::AcceleratorError(at, code, std::move(message));
-    case NPU_NOT_IMPLEMENTED:
-      throw c10::NotImplementedError(at, std::move(message));
-    case NPU_VALUE_ERROR:
-      throw c10::ValueError(at, std::move(message));
-    case NPU_INDEX_ERROR:
-      throw c10::IndexError(at, std::move(message));
-    case NPU_TYPE_ERROR:
-      throw c10::TypeError(at, std::move(message));
-    default:
-      throw c10::Error(at, std::move(message));
-  }
+  const char* message = core().last_error(&code);
+  throw_status(status, code, message, {func, file, line});
 }
 
 #define NPU_CALL(expression)                                                          \
