@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import cache
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from codegen.errors import TableError
 from codegen.expressions import Apply, Literal, Name, parse
 from codegen.rules import CONSTANTS, RULES, SHAPES
 from codegen.tables import read_fallbacks, read_table, read_tables
+from torch.utils.cpp_extension import include_paths
 
+import npu_cann
+import npu_core
 from npu_cann import signatures
 
 PACKAGE = Path(__file__).parents[1]
@@ -116,3 +120,16 @@ def test_an_added_line_becomes_a_kernel(tmp_path: Path) -> None:
     assert not [k for k in kernels if k in without]
     with_it = generated(tmp_path, tables.replace(line, "") + line)
     assert [k for k in kernels if k in with_it] == kernels
+    compile_alone(tmp_path, line)
+
+
+def compile_alone(tmp_path: Path, line: str) -> None:
+    """Compiles the translation unit of a table that holds only `line`, with the headers of the installed wheels."""
+    (tmp_path / "demo_ops.cpp").write_text(generated(tmp_path, line))
+    operators = signatures.load()
+    used = emit.used_operators([(tmp_path / "demo_ops.cpp").read_text()], operators)
+    (tmp_path / "aclnn_ops.h").write_text(emit.aclnn_header(used))
+    folders = [PACKAGE / "csrc", tmp_path, *(Path(m.__path__[0]) / "include" for m in (npu_cann, npu_core))]
+    command = ["g++", "-std=c++20", "-fsyntax-only", *(f"-I{f}" for f in [*folders, *include_paths()])]
+    done = subprocess.run([*command, str(tmp_path / "demo_ops.cpp")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
