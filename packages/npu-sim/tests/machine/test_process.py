@@ -102,6 +102,39 @@ def test_a_wrong_setting_is_refused_by_name(run: Run, name: str, value: str) -> 
     assert value in message
 
 
+def test_a_soc_of_unknown_memory_counts_no_device_and_says_what_to_set(run: Run) -> None:
+    code = f"try:\n    {COUNT}\nexcept AclError as e:\n    print(e.code, e.message)"
+    said = ok(run(code, start=False, NPU_SIM_SOC="Ascend910A"))
+    assert said.startswith("100000 NPU_SIM_SOC=Ascend910A needs NPU_SIM_HBM=<GB>G")
+    assert "no public source states how much memory Ascend910A has" in said
+    assert ok(run(COUNT, start=False, NPU_SIM_SOC="Ascend910A", NPU_SIM_HBM="32G")) == "2\n"
+
+
+def test_no_call_follows_a_null_or_foreign_handle(run: Run) -> None:
+    """Before initialisation, with a device, and after the end: every call answers, none crashes."""
+    code = """
+    import npu_cann, re
+    header = (npu_cann.INCLUDE_DIR / "npu/cann/acl.h").read_text()
+    declared = re.findall(r"^[\\w ]+[ *](acl\\w+)\\(([^)]*)\\)", header, re.MULTILINE)
+    ends = ("aclInit", "aclFinalize", "aclrtResetDevice", "aclrtResetDeviceForce")
+    calls = [(n, p) for n, p in declared if hasattr(acl.lib, n) and n not in ends]
+    assert len(calls) > 80, len(calls)
+    is_handle = re.compile("aclrt(Stream|Event|Notify|Context|DrvMemHandle) ").search
+    def everything():
+        for name, params in calls:
+            for handle in (None, 1, 0x4242_4242_4242, (1 << 40) | 99):
+                words = [handle if is_handle(p) else None for p in params.split(",")]
+                getattr(acl.lib, name)(*map(ctypes.c_void_p, words))
+    everything()
+    acl.start()
+    everything()
+    acl.check("aclrtResetDeviceForce", 0)
+    acl.check("aclFinalize")
+    everything()
+    """
+    ok(run(code, start=False))
+
+
 def test_the_soc_decides_what_the_device_says(run: Run) -> None:
     code = """
     def info(attr):

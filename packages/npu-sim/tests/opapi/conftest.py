@@ -17,7 +17,8 @@ from npu_cann.signatures import Operator, Param, load
 ACL = {
     torch.float32: 0, torch.float16: 1, torch.int8: 2, torch.int32: 3, torch.uint8: 4, torch.int16: 6,
     torch.uint16: 7, torch.uint32: 8, torch.int64: 9, torch.uint64: 10, torch.float64: 11, torch.bool: 12,
-    torch.complex64: 16, torch.complex128: 17, torch.bfloat16: 27,
+    torch.complex64: 16, torch.complex128: 17, torch.bfloat16: 27, torch.complex32: 33, torch.float8_e5m2: 35,
+    torch.float8_e4m3fn: 36,
 }  # fmt: skip
 NUMBERS = {
     "int64": c.c_int64, "int32": c.c_int32, "int8": c.c_int8, "uint64": c.c_uint64, "bool": c.c_bool,

@@ -17,6 +17,8 @@ X = torch.randn(2, 3)
 IDX = torch.tensor([0, 1])
 IMAGE = torch.randn(1, 3, 4, 4)
 HOW: list[Any] = [[1, 1], [0, 0], [1, 1], False, [0, 0], 1]
+COMPLEX, WIDE = torch.complex(X[0, :2], X[1, :2]), torch.zeros(2, 3, dtype=torch.int64)
+F16 = torch.float16
 NULL, INVALID = 161001, 161002
 
 
@@ -98,6 +100,62 @@ def test_more_than_eight_dims_are_refused(cann: Cann) -> None:
         ("aclnnConvolution", (IMAGE[:, :2], IMAGE, None, *HOW, X, 0), "expected 3 channels"),
         ("aclnnAvgPool2d", (IMAGE, [2, 2], [2, 2], [0, 0], False, True, 0, 0, X), "expected shape [1, 3, 2, 2]"),
         ("aclnnTopk", (X, 4, 1, True, True, X, X.long()), "'k' is 4; expected 0 to 3"),
+        # how dtypes hang together
+        ("aclnnReduceSum", (X, [1], False, F16, X[:, 0]), "expected dtype float16, that of the parameter 'dtype'"),
+        ("aclnnCumsum", (X, 1, F16, X), "'out' is float32[2, 3]; expected dtype float16"),
+        ("aclnnProd", (X, F16, X[0, 0]), "'out' is float32[]; expected dtype float16"),
+        ("aclnnCast", (X, F16, X), "'out' is float32[2, 3]; expected dtype float16"),
+        ("aclnnMean", (X, [1], False, torch.int32, IDX), "'dtype' is int32; expected a dtype that a floating point"),
+        ("aclnnRelu", (X, X.half()), "'out' is float16[2, 3]; expected dtype float32, that of the first input"),
+        ("aclnnGeluV2", (X, 0, X.half()), "'y' is float16[2, 3]; expected dtype float32"),
+        ("aclnnAbs", (COMPLEX, X[0, :2].half()), "'out' is float16[2]; expected dtype float32"),
+        ("aclnnAmax", (X, [1], False, IDX.half()), "'out' is float16[2]; expected dtype float32, that of the input"),
+        ("aclnnGather", (X, 0, WIDE, X.half()), "'out' is float16[2, 3]; expected dtype float32"),
+        ("aclnnScatter", (X, 0, WIDE, X.half(), 0, X), "'src' is float16[2, 3]; expected dtype float32"),
+        ("aclnnIndexPutImpl", (X, [IDX], X.half(), False, False), "'values' is float16[2, 3]; expected dtype float32"),
+        ("aclnnInplaceMaskedScatter", (X, X > 0, X.half()), "'source' is float16[2, 3]; expected dtype float32"),
+        ("aclnnSoftmaxBackward", (X, X.half(), 1, X), "'output' is float16[2, 3]; expected dtype float32"),
+        ("aclnnPowTensorTensor", (X > 0, X > 0, X > 0), "'exponent' is bool to the power of bool"),
+        ("aclnnAdds", (IDX, 0.5, 1, IDX), "'out' is int64[2]; expected a dtype that a floating point result casts to"),
+        ("aclnnInplaceMuls", (X > 0, 2), "'selfRef' is bool[2, 3]; expected a dtype that a integer result casts to"),
+        ("aclnnAdd", (IDX, IDX, 0.5, IDX), "'alpha' is float64; expected a number that an integer result"),
+        # attributes
+        ("aclnnDivMod", (X, X, 3, X), "'mode' is 3; expected 0 (true), 1 (trunc) or 2 (floor)"),
+        ("aclnnDivMods", (COMPLEX, 2, 1, COMPLEX), "'self' is complex64[2]; expected no complex dtype in modes 1"),
+        ("aclnnInplaceBernoulli", (X, 1.5, 0, 0), "'prob' is 1.500000; expected a probability from 0 to 1"),
+        ("aclnnDropoutGenMask", ([256], -0.5, 0, 0, torch.empty(32).byte()), "'prob' is -0.500000; expected"),
+        ("aclnnDropoutDoMask", (X, torch.empty(16).byte(), 2.0, X), "'prob' is 2.000000; expected a probability"),
+        ("aclnnDropoutDoMask", (X, torch.empty(8).byte(), 0.5, X), "'mask' is uint8[8]; expected at least 16 bytes"),
+        (
+            "aclnnDropoutGenMaskV2",
+            ([256], 0.5, 0, 0, torch.float64, torch.empty(32).byte()),
+            "'probDataType' is float64; expected float32, float16 or bfloat16",
+        ),
+        ("aclnnInplaceUniform", (X, 1.0, 0.0, 0, 0), "'from' is 1.000000; expected at most 'to', 0.000000"),
+        ("aclnnInplaceRandom", (X, 5, 5, 0, 0), "'from' is 5; expected less than 'to', 5"),
+        ("aclnnSmoothL1Loss", (X, X, 1, -1.0, X[0, 0]), "'beta' is -1.000000; expected at least 0"),
+        ("aclnnRoll", (X, [1, 1], [0], X), "'shifts' is [1, 1]; expected a number for each of [0]"),
+        # shapes
+        ("aclnnCast", (X, torch.float32, X.reshape(6)), "'out' is float32[6]; expected shape [2, 3]"),
+        ("aclnnSmoothL1Loss", (X, X, 0, 1.0, X[0]), "'result' is float32[3]; expected shape [2, 3]"),
+        ("aclnnGather", (X[:1], 1, WIDE, X), "'index' is int64[2, 3]; expected sizes of at most those of 'self'"),
+        ("aclnnScatter", (X, 0, WIDE, X[:1], 0, X), "expected sizes of at most those of 'src', float32[1, 3]"),
+        ("aclnnInplaceMaskedFillScalar", (X[0], X > 0, 1.0), "'mask' is bool[2, 3]; expected a shape that broadcasts"),
+        ("aclnnInplaceMaskedFillTensor", (X, X > 0, X[0, :1]), "'value' is float32[1]; expected a tensor of no dims"),
+        ("aclnnMaskedSelect", (X, X > 0, X[0]), "'out' is float32[3]; expected 6 elements"),
+        ("aclnnNonzero", (X, WIDE), "'out' is int64[2, 3]; expected room for 12 indices"),
+        ("aclnnInplaceFillTensor", (X, X[0]), "'value' is float32[3]; expected one element in at most 1 dim"),
+        ("aclnnInplaceIndexFill", (X, 2, IDX, 1), "'dim' is 2; expected a dim from -2 to 1"),
+        ("aclnnIndexAdd", (X, 0, IDX, X[:1], 1, X), "'source' is float32[1, 3]; expected shape [2, 3]"),
+        ("aclnnNLLLoss2d", (X, IDX, X[0], 1, 0, X[0, 0], X[0, 0]), "'self' is float32[2, 3]; expected a tensor of 4"),
+        ("aclnnBatchNorm", (IMAGE, *[X[0, :2]] * 4, True, 0.1, 0.1, IMAGE, X[0], X[0]), "'weight' is float32[2]"),
+        (
+            "aclnnLayerNormBackward",
+            (X, X, [3], *[X[:, 0]] * 2, *[X[0]] * 2, [True] * 3, X, X[0], X[:, 0]),
+            "'gradBiasOut' is float32[2]; expected 3 elements",
+        ),
+        ("aclnnAdaptiveAvgPool2d", (IMAGE, [2, 2], IMAGE), "'out' is float32[1, 3, 4, 4]; expected shape [1, 3, 2, 2]"),
+        ("aclnnForeachNorm", ([X], 2.0, [X]), "'out' is float32[2, 3] at 0; expected one element"),
     ],
 )
 def test_a_wrong_shape_or_value_is_refused_with_found_and_expected(
@@ -132,6 +190,14 @@ def test_an_operator_that_the_product_has_not_is_refused() -> None:
     said = on_soc("Ascend910A", "x = x.float(); cann.run('aclnnExp', x, x)")
     assert "161002" in said
     assert "aclnnExp does not exist on Ascend910A" in said
+
+
+@pytest.mark.parametrize(
+    ("soc", "math", "works"), [("Ascend910B2", 0, True), ("Ascend910A", 0, False), ("Ascend910A", 1, True)]
+)
+def test_a_soc_without_float32_products_must_be_allowed_to_round(soc: str, math: int, works: bool) -> None:
+    said = on_soc(soc, f"z = torch.ones(2, 2); cann.run('aclnnMm', z, z, z, {math}); print('works')")
+    assert said == "works\n" if works else "'cubeMathType' is 0; expected 1 or 2 for float32: Ascend910A" in said
 
 
 def test_operators_that_only_a_newer_product_has_run_there() -> None:

@@ -42,6 +42,17 @@ inline int device_at(int id, Device** device) {
   return open_device(id, device);
 }
 
+// The object of `table` that `handle` names. `kind` says in messages what it is: "event".
+template <class T>
+int find_live(const HandleTable<T>& table, const void* handle, const char* kind, std::shared_ptr<T>* object) {
+  NPU_SIM_TRY(ready());
+  NPU_SIM_TRY(require_pointer(handle, kind));
+  *object = table.find(handle);
+  if (*object) return 0;
+  return fail(ACL_ERROR_RT_INVALID_HANDLE, std::string("the ") + kind + " handle names no live " + kind +
+                                               ": it was destroyed or never created");
+}
+
 // Whether aclInit was called and aclFinalize was not.
 int require_init();
 

@@ -9,12 +9,7 @@ using namespace npu_sim;
 namespace {
 
 int event_of(aclrtEvent handle, std::shared_ptr<Event>* event) {
-  NPU_SIM_TRY(ready());
-  NPU_SIM_TRY(require_pointer(handle, "event"));
-  *event = events().find(handle);
-  if (*event) return 0;
-  return fail(ACL_ERROR_RT_INVALID_HANDLE,
-              "the event handle names no live event: it was destroyed or never created");
+  return find_live(events(), handle, "event", event);
 }
 
 int create(aclrtEvent* out, uint32_t flags, bool reusable) {

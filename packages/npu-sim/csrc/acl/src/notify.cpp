@@ -7,12 +7,7 @@
 using namespace npu_sim;
 
 static int notify_of(aclrtNotify handle, std::shared_ptr<Notify>* notify) {
-  NPU_SIM_TRY(ready());
-  NPU_SIM_TRY(require_pointer(handle, "notify"));
-  *notify = notifies().find(handle);
-  if (*notify) return 0;
-  return fail(ACL_ERROR_RT_INVALID_HANDLE,
-              "the notify handle names no live notify: it was destroyed or never created");
+  return find_live(notifies(), handle, "notify", notify);
 }
 
 aclError aclrtCreateNotify(aclrtNotify* notify, uint64_t flag) {

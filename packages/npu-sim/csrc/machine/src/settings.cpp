@@ -99,8 +99,8 @@ Settings read_settings() {
   in.read("NPU_SIM_HBM", s.hbm_bytes, bytes, 1 << 24, 1ULL << 42,
           "a number of bytes from 16M to 4T, such as 8G");
   if (soc && s.hbm_bytes == 0 && in.error.empty())
-    in.error =
-        "no public source states the memory of " + s.soc + ": set NPU_SIM_HBM, for example NPU_SIM_HBM=32G";
+    in.error = "NPU_SIM_SOC=" + s.soc + " needs NPU_SIM_HBM=<GB>G, for example NPU_SIM_HBM=32G: no public " +
+               "source states how much memory " + s.soc + " has, so npu-sim has no device of it";
   s.visible_devices = visible(s.devices);
   s.error = std::move(in.error);
   return s;

@@ -121,7 +121,7 @@ aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspa
       return fail(ACLNN_ERR_PARAM_INVALID, std::string(op.name) + " does not exist on " + soc.name);
     for (uint32_t i = 0; i < op.count; ++i) check_param(op, i, words[i], soc);
     std::unique_ptr<aclOpExecutor, Destroy> e(CallBuilder(op, words).build());
-    if (op.kernel->check) op.kernel->check(*e);
+    op.kernel->check(*e);
     CallBuilder::set_workspace(*e, op.kernel->workspace ? op.kernel->workspace(*e) : 0);
     remember(*e);
     *workspace_size = e->workspace_bytes();

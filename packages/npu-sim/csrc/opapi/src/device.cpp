@@ -58,7 +58,7 @@ at::ScalarType scalar_type(aclDataType t) {
     case ACL_FLOAT8_E4M3FN:
       return at::kFloat8_e4m3fn;
     default:
-      throw std::runtime_error(std::string("the simulator does not compute in ") + nnop::dtype_name(t));
+      throw nnop::NotSimulated(std::string("there is no CPU kernel for ") + nnop::dtype_name(t));
   }
 }
 
@@ -158,7 +158,7 @@ at::Scalar scalar_of(const nnop::FlatScalar& s) {
     case ACL_COMPLEX128:
       return read<c10::complex<double>>(s);
     default:
-      throw std::runtime_error(std::string("a scalar of ") + nnop::dtype_name(s.dtype));
+      throw nnop::NotSimulated(std::string("there is no CPU scalar of ") + nnop::dtype_name(s.dtype));
   }
 }
 

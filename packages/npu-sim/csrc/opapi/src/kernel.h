@@ -5,16 +5,18 @@
 //       [](In self, In other, Num alpha, Out out) { at::add_out(out, self, other, alpha); };
 //
 // The lambda gets the operator's arguments in CANN's order as torch's CPU types, its tensors over the
-// device's own memory. It runs on the stream's worker; what it throws becomes the device's error. The macro's
-// arguments after the name: the rule that the first phase checks, then the workspace's size. A lambda whose
-// parameters do not fit the signature does not compile. One that takes an optional may get null for that
-// argument.
+// device's own memory. It runs on the stream's worker; what it throws becomes the device's error, but for a
+// dtype that torch's CPU kernels lack: see compute(). The macro's arguments after the name: the rule that the
+// first phase checks, which must be given, then the workspace's size. A lambda whose parameters do not fit
+// the signature does not compile. One that takes an optional may get null for that argument.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Scalar.h>
+#include <c10/util/FunctionRef.h>
 
 #include <bit>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -174,6 +176,41 @@ struct Arg<double> {
 // simulator's number of threads; torch's errors are rethrown without their C++ backtrace.
 void on_device(const Call& call, void (*body)(const Call&));
 
+// The tensors among a kernel's arguments, where the kernel reads them from.
+class Operands {
+ public:
+  void add(at::Tensor& t, bool written) {
+    if (t.defined()) all_.push_back({&t, t, written});
+  }
+  void add(std::optional<at::Tensor>& t, bool written) {
+    if (t) add(*t, written);
+  }
+  void add(std::vector<at::Tensor>& list, bool written) {
+    for (at::Tensor& t : list) add(t, written);
+  }
+  template <class T>
+  void add(T&, bool) {}
+
+  // Replaces each by a copy in a wider dtype of `step` 1 or 2; false if none has one.
+  bool widen(int step);
+  // Writes what the kernel left in the copies into the tensors that it was to write.
+  void write_back() const;
+
+ private:
+  struct Operand {
+    at::Tensor* slot;
+    at::Tensor original;
+    bool written;
+  };
+  std::vector<Operand> all_;
+};
+
+// Runs `kernel`. Where torch has no CPU kernel for a dtype that the device computes in, the same is computed
+// in a wider dtype and converted back: first in the next one that torch has, then integers in float64. What
+// does not fit an integer is then its largest or smallest value, and NaN 0. Throws nnop::NotSimulated if
+// torch has none of these.
+void compute(c10::function_ref<void()> kernel, c10::function_ref<void(Operands&)> operands);
+
 namespace detail {
 
 template <class L>
@@ -184,7 +221,8 @@ struct Traits<void (L::*)(P...) const> {
   template <size_t... I>
   static void invoke(const Call& c, std::index_sequence<I...>) {
     auto held = std::tuple(Arg<std::remove_cvref_t<P>>::get(c, I)...);
-    L{}(static_cast<P>(std::get<I>(held))...);
+    compute([&] { L{}(static_cast<P>(std::get<I>(held))...); },
+            [&](Operands& o) { (o.add(std::get<I>(held), c.op().params[I].is_output()), ...); });
   }
   static void body(const Call& c) { invoke(c, std::index_sequence_for<P...>{}); }
   static void run(const Call& c) { on_device(c, &body); }
@@ -205,8 +243,13 @@ struct Traits<void (L::*)(P...) const> {
 
 template <const char* kKinds>
 struct Spec {
-  rules::Rule* rule = nullptr;
-  rules::Workspace* workspace = nullptr;
+  rules::Rule* rule;
+  rules::Workspace* workspace;
+
+  constexpr Spec(rules::Rule* rule, rules::Workspace* workspace = nullptr)
+      : rule(rule), workspace(workspace) {}
+  Spec(std::nullptr_t,
+       rules::Workspace* = nullptr) = delete;  // a kernel that checks nothing says rules::none
 
   template <class L>
   constexpr nnop::Kernel operator=(L) const {

@@ -51,11 +51,17 @@ bool indexed_shape(const Call& c, Shape& result) {
 void index(const Call& c) {
   Shape s;
   if (c.tensor(2)->numel() != 0 && indexed_shape(c, s)) expect_outputs(c, s, "that of 'self' at 'indices'");
+  keeps_dtype(c);
 }
 
 void index_put(const Call& c) {
   Shape s;
   const FlatTensor& values = *c.tensor(2);
+  expect_dtype(c, "values", values, first_input(c).dtype, "that of the written tensor");
+  for (uint32_t i = 0; i < c.list_size(1); ++i)
+    if (!c.list_tensor(1, i))
+      refuse(c, "indices", "null at " + std::to_string(i),
+             "a tensor of shape [0] for a dim that is not indexed");
   if (values.numel() == 0 || !indexed_shape(c, s)) return;
   auto d = values.sizes();
   bool fits = true;

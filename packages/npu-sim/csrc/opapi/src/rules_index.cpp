@@ -6,16 +6,6 @@ namespace npu_sim::ops::rules {
 
 namespace {
 
-const FlatTensor& at(const Call& c, const char* name) {
-  return *c.tensor(static_cast<uint32_t>(find(c, name)));
-}
-
-int64_t number(const Call& c, const char* name) {
-  return static_cast<int64_t>(c.word(static_cast<uint32_t>(find(c, name))));
-}
-
-Shape shape(const FlatTensor& t) { return {t.sizes().begin(), t.sizes().end()}; }
-
 // The list called `tensors`, its first element as the shape to start from.
 uint32_t listed(const Call& c) {
   const auto i = static_cast<uint32_t>(find(c, "tensors"));
@@ -27,14 +17,6 @@ uint32_t listed(const Call& c) {
 
 }  // namespace
 
-void gather(const Call& c) {
-  dim_in_range(c);
-  const FlatTensor &self = at(c, "self"), &index = at(c, "index");
-  if (index.ndim != self.ndim && index.ndim && self.ndim)
-    refuse(c, "index", nnop::describe(index), "as many dims as 'self', " + nnop::describe(self));
-  expect_outputs(c, index.sizes(), "that of 'index'");
-}
-
 void index_select(const Call& c) {
   const FlatTensor &self = at(c, "self"), &index = at(c, "index");
   if (index.ndim > 1) refuse(c, "index", nnop::describe(index), "at most 1 dim");
@@ -42,14 +24,66 @@ void index_select(const Call& c) {
   const int64_t dim = wrap(c, "dim", number(c, "dim"), self.ndim);
   if (!s.empty()) s[static_cast<size_t>(dim)] = index.numel();
   expect_outputs(c, s, "that of 'self' with the number of indices at 'dim'");
+  keeps_dtype(c);
 }
 
-void scatter(const Call& c) {
+void index_add(const Call& c) {
+  like_self(c);
+  keeps_dtype(c);
+  const FlatTensor &self = at(c, "self"), &index = at(c, "index"), &source = at(c, "source");
+  if (index.ndim > 1) refuse(c, "index", nnop::describe(index), "at most 1 dim");
+  Shape s = shape(self);
+  const int64_t dim = wrap(c, "dim", number(c, "dim"), self.ndim);
+  if (!s.empty()) s[static_cast<size_t>(dim)] = index.numel();
+  expect_shape(c, "source", source, s, "that of 'self' with the number of indices at 'dim'");
+  expect_dtype(c, "source", source, self.dtype, "that of 'self'");
+}
+
+void index_fill(const Call& c) {
+  const FlatTensor& index = at(c, "index");
+  wrap(c, "dim", number(c, "dim"), first_input(c).ndim);
+  if (index.ndim > 1) refuse(c, "index", nnop::describe(index), "at most 1 dim");
+}
+
+namespace {
+
+// `index` lies within `t` in every dim but `except`.
+void expect_within(const Call& c, const FlatTensor& index, const FlatTensor& t, int64_t except,
+                   const char* name) {
+  for (uint32_t i = 0; i < index.ndim && i < t.ndim; ++i)
+    if (static_cast<int64_t>(i) != except && index.sizes()[i] > t.sizes()[i])
+      refuse(c, "index", nnop::describe(index),
+             std::string("sizes of at most those of '") + name + "', " + nnop::describe(t));
+}
+
+void expect_index(const Call& c, const FlatTensor& self, const FlatTensor& index) {
   dim_in_range(c);
-  const FlatTensor &self = at(c, "self"), &index = at(c, "index");
   if (index.ndim != self.ndim && index.ndim && self.ndim)
     refuse(c, "index", nnop::describe(index), "as many dims as 'self', " + nnop::describe(self));
+  if (index.numel() != 0) expect_within(c, index, self, wrap(c, "dim", number(c, "dim"), self.ndim), "self");
+}
+
+}  // namespace
+
+void gather(const Call& c) {
+  const FlatTensor &self = at(c, "self"), &index = at(c, "index");
+  expect_index(c, self, index);
+  expect_outputs(c, index.sizes(), "that of 'index'");
+  keeps_dtype(c);
+}
+
+// 'src', where there is one, has the written tensor's dtype and holds a value for each index.
+void scatter(const Call& c) {
+  const FlatTensor &self = first_input(c), &index = at(c, "index");
+  expect_index(c, self, index);
   expect_outputs(c, self.sizes(), "that of 'self'");
+  keeps_dtype(c);
+  const FlatTensor* src = optional(c, "src");
+  if (!src) return;
+  expect_dtype(c, "src", *src, self.dtype, "that of 'self'");
+  if (src->ndim != index.ndim && src->ndim && index.ndim)
+    refuse(c, "src", nnop::describe(*src), "as many dims as 'index', " + nnop::describe(index));
+  expect_within(c, index, *src, -1, "src");
 }
 
 void embedding(const Call& c) {
@@ -58,6 +92,7 @@ void embedding(const Call& c) {
   Shape s = shape(at(c, "indices"));
   s.push_back(weight.sizes()[1]);
   expect_outputs(c, s, "that of 'indices' and a row of 'weight'");
+  keeps_dtype(c);
 }
 
 // Tensors of shape [0] are skipped, as torch does.
@@ -101,7 +136,10 @@ void stack(const Call& c) {
   expect_outputs(c, s, "that of the stacked tensors");
 }
 
-void lists(const Call& c) {
+namespace {
+
+// Lists of one length, without null; each output's shape is that of the first list, or one element.
+void expect_lists(const Call& c, bool one_element) {
   int first = -1;
   for (uint32_t i = 0; i < c.op().count; ++i) {
     const Param& p = c.op().params[i];
@@ -112,20 +150,24 @@ void lists(const Call& c) {
       refuse(c, p.name, std::to_string(c.list_size(i)) + " tensors", std::to_string(c.list_size(like)));
     for (uint32_t j = 0; j < c.list_size(i); ++j) {
       if (!c.list_tensor(i, j)) refuse(c, p.name, "null at " + std::to_string(j), "tensors");
-      if (p.is_output() && !equal(c.list_tensor(i, j)->sizes(), c.list_tensor(like, j)->sizes()))
-        refuse(c, p.name, nnop::describe(*c.list_tensor(i, j)) + " at " + std::to_string(j),
-               "shape " + text(c.list_tensor(like, j)->sizes()));
+      const FlatTensor& t = *c.list_tensor(i, j);
+      const Sizes s = c.list_tensor(like, j)->sizes();
+      if (p.is_output() && static_cast<int>(i) != first &&
+          (one_element ? t.numel() != 1 : !equal(t.sizes(), s)))
+        refuse(c, p.name, nnop::describe(t) + " at " + std::to_string(j),
+               one_element ? "one element" : "shape " + text(s));
     }
   }
 }
 
-void norm(const Call& c) {
-  const FlatTensor& in = first_input(c);
-  const auto tail = c.ints(static_cast<uint32_t>(find(c, "normalizedShape")));
-  if (tail.size() > in.ndim || !std::equal(tail.rbegin(), tail.rend(), in.sizes().rbegin()))
-    refuse(c, "normalizedShape", text(tail), "the last sizes of " + nnop::describe(in));
-  if (const FlatTensor& out = at(c, "out"); !equal(out.sizes(), in.sizes()))
-    refuse(c, "out", nnop::describe(out), "shape " + text(in.sizes()));
+}  // namespace
+
+void lists(const Call& c) { expect_lists(c, false); }
+void list_norms(const Call& c) { expect_lists(c, true); }
+void unscale(const Call& c) {
+  lists(c);
+  for (const char* name : {"foundInf", "invScale"})
+    if (const FlatTensor* t = optional(c, name)) expect_numel(c, name, *t, 1);
 }
 
 void topk(const Call& c) {
@@ -136,15 +178,28 @@ void topk(const Call& c) {
   if (k < 0 || k > size) refuse(c, "k", std::to_string(k), "0 to " + std::to_string(size));
   if (!s.empty()) s[static_cast<size_t>(dim)] = k;
   expect_outputs(c, s, "that of 'self' with k at 'dim'");
+  keeps_dtype(c);
 }
 
 void like_self(const Call& c) { expect_outputs(c, at(c, "self").sizes(), "that of 'self'"); }
 
-void permuted(const Call& c) {
-  const int64_t n = first_input(c).numel();
-  for_each_output(c, [&](const Param& p, const FlatTensor& t) {
-    if (t.numel() != n) refuse(c, p.name, nnop::describe(t), std::to_string(n) + " elements");
-  });
+void flip(const Call& c) {
+  first_shape(c);
+  uint64_t seen = 0;
+  for (int64_t d : numbers(c, "dims")) {
+    const uint64_t bit = uint64_t{1} << wrap(c, "dims", d, first_input(c).ndim);
+    if (seen & bit) refuse(c, "dims", text(numbers(c, "dims")), "each dim once");
+    seen |= bit;
+  }
+}
+
+void roll(const Call& c) {
+  first_shape(c);
+  one_dtype(c);
+  const Sizes shifts = numbers(c, "shifts"), dims = numbers(c, "dims");
+  if (shifts.size() != (dims.empty() ? 1 : dims.size()))
+    refuse(c, "shifts", text(shifts), dims.empty() ? "one number" : "a number for each of " + text(dims));
+  for (int64_t d : dims) wrap(c, "dims", d, first_input(c).ndim);
 }
 
 }  // namespace npu_sim::ops::rules

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "npu_sim/soc.h"
 #include "rule_tools.h"
 #include "rules.h"
 
@@ -6,27 +7,31 @@ namespace npu_sim::ops::rules {
 
 namespace {
 
-const FlatTensor& at(const Call& c, const char* name) {
-  const int i = find(c, name);
-  return *c.tensor(static_cast<uint32_t>(i));
-}
-
 void expect_rank(const Call& c, const char* name, uint32_t rank) {
   if (at(c, name).ndim != rank)
     refuse(c, name, nnop::describe(at(c, name)), "a tensor of " + std::to_string(rank) + " dims");
 }
 
-// The contracted sizes agree, and cubeMathType is one that CANN knows.
+// The products before Atlas A2 multiply in float16: float32 must be allowed to lose precision.
+void expect_cube_math(const Call& c, const FlatTensor& a, const FlatTensor& b) {
+  if (find(c, "cubeMathType") < 0) return;
+  const int64_t v = number(c, "cubeMathType");
+  if (v < 0 || v > 4) refuse(c, "cubeMathType", std::to_string(v), "0 to 4");
+  const SocProfile& chip = soc();
+  const bool wide = chip.arch == 2201 || chip.arch == 3510;
+  if (!wide && v != 1 && v != 2 && (a.dtype == ACL_FLOAT || b.dtype == ACL_FLOAT))
+    refuse(c, "cubeMathType", std::to_string(v),
+           std::string("1 or 2 for float32: ") + chip.name + " multiplies matrices in float16 only");
+}
+
+// The contracted sizes agree, and cubeMathType is one that the SoC has.
 void expect_product(const Call& c, const char* left, const char* right) {
   const FlatTensor &a = at(c, left), &b = at(c, right);
   const int64_t k = a.sizes()[a.ndim - 1];
   if (k != b.sizes()[b.ndim == 1 ? 0 : b.ndim - 2])
     refuse(c, right, nnop::describe(b),
            "size " + std::to_string(k) + " to contract with '" + left + "', " + nnop::describe(a));
-  const int math = find(c, "cubeMathType");
-  if (math < 0) return;
-  if (const auto v = static_cast<int64_t>(c.word(static_cast<uint32_t>(math))); v < 0 || v > 4)
-    refuse(c, "cubeMathType", std::to_string(v), "0 to 4");
+  expect_cube_math(c, a, b);
 }
 
 // 'self' of addmm and the like broadcasts to the output.

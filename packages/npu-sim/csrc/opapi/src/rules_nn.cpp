@@ -6,7 +6,6 @@ namespace npu_sim::ops::rules {
 
 namespace {
 
-Sizes numbers(const Call& c, const char* name) { return c.ints(static_cast<uint32_t>(find(c, name))); }
 // A list of one number stands for all dims.
 int64_t pick(Sizes v, size_t i, int64_t otherwise) {
   return v.empty() ? otherwise : v[std::min(i, v.size() - 1)];
@@ -16,6 +15,8 @@ int64_t pick(Sizes v, size_t i, int64_t otherwise) {
 
 void convolution(const Call& c) {
   const FlatTensor &in = *c.tensor(0), &weight = *c.tensor(1);
+  if (const int64_t math = number(c, "cubeMathType"); math < 0 || math > 4)
+    refuse(c, "cubeMathType", std::to_string(math), "0 to 4");
   const bool transposed = c.word(static_cast<uint32_t>(find(c, "transposed"))) != 0;
   const auto groups = static_cast<int64_t>(c.word(static_cast<uint32_t>(find(c, "groups"))));
   if (weight.ndim < 3 || weight.ndim > 5) refuse(c, "weight", nnop::describe(weight), "3 to 5 dims");
@@ -66,10 +67,19 @@ Shape pooled(const Call& c) {
 void pool2d(const Call& c) { expect_outputs(c, pooled(c), "that of the pooled windows"); }
 
 void pool2d_values(const Call& c) {
-  const Shape s = pooled(c);
-  const FlatTensor& out = *c.tensor(static_cast<uint32_t>(find(c, "out")));
-  if (!equal(out.sizes(), s))
-    refuse(c, "out", nnop::describe(out), "shape " + text(s) + ", that of the pooled windows");
+  expect_shape(c, "out", at(c, "out"), pooled(c), "that of the pooled windows");
+}
+
+// 'outputSize' instead of the last two sizes.
+void resized2d(const Call& c) {
+  const FlatTensor& in = first_input(c);
+  const Sizes size = numbers(c, "outputSize");
+  if (in.ndim != 3 && in.ndim != 4) refuse(c, "self", nnop::describe(in), "3 or 4 dims");
+  if (size.size() != 2) refuse(c, "outputSize", text(size), "two numbers");
+  Shape s = shape(in);
+  s[in.ndim - 2] = size[0];
+  s[in.ndim - 1] = size[1];
+  expect_outputs(c, s, "the input's with 'outputSize'");
 }
 
 }  // namespace npu_sim::ops::rules

@@ -16,8 +16,10 @@
 
 namespace npu_sim::ops {
 
-NPU_SIM_KERNEL(aclnnRelu, rules::same) = [](In self, Out out) { at::relu_out(out, self); };
-NPU_SIM_KERNEL(aclnnInplaceRelu) = [](Out self) { at::relu_(self); };
+NPU_SIM_KERNEL(aclnnRelu, rules::all<rules::first_shape, rules::one_dtype>) = [](In self, Out out) {
+  at::relu_out(out, self);
+};
+NPU_SIM_KERNEL(aclnnInplaceRelu, rules::in_place) = [](Out self) { at::relu_(self); };
 NPU_SIM_KERNEL(aclnnThresholdBackward, rules::broadcast) = [](In grad, In self, Num threshold, Out out) {
   at::threshold_backward_out(out, grad, self, threshold);
 };
@@ -27,14 +29,18 @@ NPU_SIM_KERNEL(aclnnTanhBackward, rules::broadcast) = [](In grad, In output, Out
 NPU_SIM_KERNEL(aclnnSigmoidBackward, rules::broadcast) = [](In grad, In output, Out out) {
   at::sigmoid_backward_out(out, grad, output);
 };
-NPU_SIM_KERNEL(aclnnSilu, rules::same) = [](In self, Out out) { at::silu_out(out, self); };
+NPU_SIM_KERNEL(aclnnSilu, rules::all<rules::first_shape, rules::one_dtype>) = [](In self, Out out) {
+  at::silu_out(out, self);
+};
 NPU_SIM_KERNEL(aclnnSiluBackward, rules::broadcast) = [](In grad, In self, Out out) {
   at::silu_backward_out(out, grad, self);
 };
 NPU_SIM_KERNEL(aclnnLeakyRelu, rules::same) = [](In self, Num slope, Out out) {
   at::leaky_relu_out(out, self, slope);
 };
-NPU_SIM_KERNEL(aclnnInplaceLeakyRelu) = [](Out self, Num slope) { at::leaky_relu_out(self, self, slope); };
+NPU_SIM_KERNEL(aclnnInplaceLeakyRelu, rules::in_place) = [](Out self, Num slope) {
+  at::leaky_relu_out(self, self, slope);
+};
 NPU_SIM_KERNEL(aclnnLeakyReluBackward, rules::broadcast) = [](In grad, In self, Num slope, bool is_result,
                                                               Out out) {
   at::leaky_relu_backward_out(out, grad, self, slope, is_result);
@@ -42,9 +48,8 @@ NPU_SIM_KERNEL(aclnnLeakyReluBackward, rules::broadcast) = [](In grad, In self, 
 
 // The first version is the tanh approximation; the second says which.
 NPU_SIM_KERNEL(aclnnGelu, rules::same) = [](In self, Out out) { at::gelu_out(out, self, "tanh"); };
-NPU_SIM_KERNEL(aclnnGeluV2, rules::same) = [](In x, int64_t approximate, Out y) {
-  at::gelu_out(y, x, approximate == 1 ? "tanh" : "none");
-};
+NPU_SIM_KERNEL(aclnnGeluV2, rules::all<rules::first_shape, rules::one_dtype>) =
+    [](In x, int64_t approximate, Out y) { at::gelu_out(y, x, approximate == 1 ? "tanh" : "none"); };
 NPU_SIM_KERNEL(aclnnGeluBackward, rules::broadcast) = [](In grad, In self, Out out) {
   at::gelu_backward_out(out, grad, self, "tanh");
 };

@@ -12,13 +12,14 @@
 namespace npu_sim::ops {
 
 NPU_SIM_KERNEL(aclnnInplaceCopy, rules::in_place) = [](Out self, In src) { self.copy_(src); };
-NPU_SIM_KERNEL(aclnnCast, rules::permuted) = [](In self, at::ScalarType, Out out) {
+NPU_SIM_KERNEL(aclnnCast, rules::all<rules::first_shape, rules::dtype_given>) = [](In self, at::ScalarType,
+                                                                                   Out out) {
   out.copy_(self.sizes() == out.sizes() ? self : self.reshape(out.sizes()));
 };
-NPU_SIM_KERNEL(aclnnInplaceZero) = [](Out self) { self.zero_(); };
-NPU_SIM_KERNEL(aclnnInplaceOne) = [](Out self) { self.fill_(1); };
-NPU_SIM_KERNEL(aclnnInplaceFillScalar) = [](Out self, Num value) { self.fill_(value); };
-NPU_SIM_KERNEL(aclnnInplaceFillTensor) = [](Out self, In value) {
+NPU_SIM_KERNEL(aclnnInplaceZero, rules::in_place) = [](Out self) { self.zero_(); };
+NPU_SIM_KERNEL(aclnnInplaceOne, rules::in_place) = [](Out self) { self.fill_(1); };
+NPU_SIM_KERNEL(aclnnInplaceFillScalar, rules::in_place) = [](Out self, Num value) { self.fill_(value); };
+NPU_SIM_KERNEL(aclnnInplaceFillTensor, rules::fill_value) = [](Out self, In value) {
   self.fill_(value.numel() == 1 ? value.reshape({}) : value);
 };
 
@@ -38,7 +39,11 @@ NPU_SIM_KERNEL(aclnnTril, rules::same) = [](In self, int64_t diagonal, Out out) 
 NPU_SIM_KERNEL(aclnnTriu, rules::same) = [](In self, int64_t diagonal, Out out) {
   at::triu_out(out, self, diagonal);
 };
-NPU_SIM_KERNEL(aclnnInplaceTril) = [](Out self, int64_t diagonal) { at::tril_out(self, self, diagonal); };
-NPU_SIM_KERNEL(aclnnInplaceTriu) = [](Out self, int64_t diagonal) { at::triu_out(self, self, diagonal); };
+NPU_SIM_KERNEL(aclnnInplaceTril, rules::in_place) = [](Out self, int64_t diagonal) {
+  at::tril_out(self, self, diagonal);
+};
+NPU_SIM_KERNEL(aclnnInplaceTriu, rules::in_place) = [](Out self, int64_t diagonal) {
+  at::triu_out(self, self, diagonal);
+};
 
 }  // namespace npu_sim::ops

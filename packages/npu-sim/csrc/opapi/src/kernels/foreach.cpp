@@ -54,6 +54,11 @@ void each(List out, F f) {
   }
 }
 
+// Integers have no exponential in torch: computed in floating point.
+void expect_real(In t) {
+  TORCH_CHECK_NOT_IMPLEMENTED(!c10::isIntegralType(t.scalar_type(), /*includeBool=*/true), "integers");
+}
+
 // A scalar as an operand that does not raise the tensors' dtype within its category.
 at::Tensor operand(Num s) {
   at::Tensor t = at::scalar_tensor(s, s.type());
@@ -88,10 +93,16 @@ NPU_SIM_KERNEL(aclnnForeachErfc, rules::lists) = [](List x, List out) {
   each(out, [&](size_t i, Out o) { at::erfc_out(o, x[i]); });
 };
 NPU_SIM_KERNEL(aclnnForeachExp, rules::lists) = [](List x, List out) {
-  each(out, [&](size_t i, Out o) { at::exp_out(o, x[i]); });
+  each(out, [&](size_t i, Out o) {
+    expect_real(x[i]);
+    at::exp_out(o, x[i]);
+  });
 };
 NPU_SIM_KERNEL(aclnnForeachExpm1, rules::lists) = [](List x, List out) {
-  each(out, [&](size_t i, Out o) { at::expm1_out(o, x[i]); });
+  each(out, [&](size_t i, Out o) {
+    expect_real(x[i]);
+    at::expm1_out(o, x[i]);
+  });
 };
 NPU_SIM_KERNEL(aclnnForeachLog, rules::lists) = [](List x, List out) {
   each(out, [&](size_t i, Out o) { at::log_out(o, x[i]); });
@@ -256,13 +267,16 @@ NPU_SIM_KERNEL(aclnnForeachPowScalarAndTensor, rules::lists) = [](Num s, List x,
 NPU_SIM_KERNEL(aclnnForeachCopy, rules::lists) = [](List x, List out) {
   each(out, [&](size_t i, Out o) { o.copy_(x[i]); });
 };
-NPU_SIM_KERNEL(aclnnForeachZeroInplace) = [](List x) { each(x, [](size_t, Out o) { o.zero_(); }); };
-NPU_SIM_KERNEL(aclnnForeachNorm) = [](List x, Num p, List out) {
+NPU_SIM_KERNEL(aclnnForeachZeroInplace, rules::lists) = [](List x) {
+  each(x, [](size_t, Out o) { o.zero_(); });
+};
+NPU_SIM_KERNEL(aclnnForeachNorm, rules::list_norms) = [](List x, Num p, List out) {
   each(out, [&](size_t i, Out o) { o.copy_(at::linalg_vector_norm(x[i], p).reshape(o.sizes())); });
 };
 // Gradients are scaled where they are; foundInf becomes 1 if any of them is not finite, and is kept
 // otherwise.
-NPU_SIM_KERNEL(aclnnForeachNonFiniteCheckAndUnscale) = [](List grads, In found_inf, In scale) {
+NPU_SIM_KERNEL(aclnnForeachNonFiniteCheckAndUnscale, rules::unscale) = [](List grads, In found_inf,
+                                                                          In scale) {
   each(grads, [&](size_t, Out g) {
     if (!at::isfinite(g).all().item<bool>()) found_inf.fill_(1);
     g.mul_(scale.to(g.scalar_type()));

@@ -4,6 +4,7 @@
 #include <ATen/ops/_index_put_impl.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/embedding_dense_backward.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/gather.h>
 #include <ATen/ops/index.h>
 #include <ATen/ops/index_add.h>
@@ -33,15 +34,19 @@ c10::List<std::optional<at::Tensor>> indices_of(at::TensorList indices) {
   return list;
 }
 
-// How a scatter combines: 0 replaces, 1 adds, 2 multiplies.
-template <class Source>
-void scatter_into(Out out, In self, int64_t dim, In index, const Source& source, int64_t reduce) {
+// How a scatter combines: 1 adds, 2 multiplies, 3 and 4 take the larger or smaller; whatever else replaces,
+// as in CANN, which refuses no number.
+void scatter_into(Out out, In self, int64_t dim, In index, In source, int64_t reduce) {
+  static constexpr const char* kHow[] = {"sum", "prod", "amax", "amin"};
   if (!out.is_same(self) && out.data_ptr() != self.data_ptr()) out.copy_(self);
-  const at::Tensor at_index = positions(index);
-  if (reduce == 0)
-    out.scatter_(dim, at_index, source);
+  if (reduce >= 1 && reduce <= 4)
+    out.scatter_reduce_(dim, positions(index), source, kHow[reduce - 1]);
   else
-    out.scatter_(dim, at_index, source, reduce == 1 ? "add" : "multiply");
+    out.scatter_(dim, positions(index), source);
+}
+
+at::Tensor repeated(Num value, In index, In like) {
+  return at::full({}, value, like.options()).expand(index.sizes());
 }
 
 }  // namespace
@@ -56,11 +61,11 @@ NPU_SIM_KERNEL(aclnnIndexPutImpl, rules::index_put, rules::output_bytes) =
 NPU_SIM_KERNEL(aclnnIndexSelect, rules::index_select) = [](In self, int64_t dim, In index, Out out) {
   at::index_select_out(out, self, dim, index);
 };
-NPU_SIM_KERNEL(aclnnIndexAdd, rules::like_self) = [](In self, int64_t dim, In index, In source, Num alpha,
+NPU_SIM_KERNEL(aclnnIndexAdd, rules::index_add) = [](In self, int64_t dim, In index, In source, Num alpha,
                                                      Out out) {
   out.copy_(at::index_add(self, dim, index, source, alpha));
 };
-NPU_SIM_KERNEL(aclnnInplaceIndexFill) = [](Out self, int64_t dim, In index, Num value) {
+NPU_SIM_KERNEL(aclnnInplaceIndexFill, rules::index_fill) = [](Out self, int64_t dim, In index, Num value) {
   self.index_fill_(dim, positions(index), value);
 };
 NPU_SIM_KERNEL(aclnnGather, rules::gather) = [](In self, int64_t dim, In index, Out out) {
@@ -72,41 +77,42 @@ NPU_SIM_KERNEL(aclnnScatter, rules::scatter) = [](In self, int64_t dim, In index
 };
 NPU_SIM_KERNEL(aclnnScatterValue, rules::scatter) = [](In self, int64_t dim, In index, Num value,
                                                        int64_t reduce, Out out) {
-  scatter_into(out, self, dim, index, value, reduce);
+  scatter_into(out, self, dim, index, repeated(value, index, self), reduce);
 };
-NPU_SIM_KERNEL(aclnnInplaceScatter, rules::dim_in_range) = [](Out self, int64_t dim, In index, In src,
-                                                              int64_t reduce) {
+NPU_SIM_KERNEL(aclnnInplaceScatter, rules::scatter) = [](Out self, int64_t dim, In index, In src,
+                                                         int64_t reduce) {
   scatter_into(self, self, dim, index, src, reduce);
 };
-NPU_SIM_KERNEL(aclnnInplaceScatterValue, rules::dim_in_range) = [](Out self, int64_t dim, In index, Num value,
-                                                                   int64_t reduce) {
-  scatter_into(self, self, dim, index, value, reduce);
+NPU_SIM_KERNEL(aclnnInplaceScatterValue, rules::scatter) = [](Out self, int64_t dim, In index, Num value,
+                                                              int64_t reduce) {
+  scatter_into(self, self, dim, index, repeated(value, index, self), reduce);
 };
 NPU_SIM_KERNEL(aclnnScatterAdd, rules::scatter) = [](In self, int64_t dim, In index, In src, Out out) {
   out.copy_(at::scatter_add(self, dim, positions(index), src));
 };
 
-NPU_SIM_KERNEL(aclnnInplaceMaskedFillScalar) = [](Out self, In mask, Num value) {
+NPU_SIM_KERNEL(aclnnInplaceMaskedFillScalar, rules::masked_fill) = [](Out self, In mask, Num value) {
   self.masked_fill_(mask.to(at::kBool), value);
 };
-NPU_SIM_KERNEL(aclnnInplaceMaskedFillTensor) = [](Out self, In mask, In value) {
+NPU_SIM_KERNEL(aclnnInplaceMaskedFillTensor, rules::masked_fill) = [](Out self, In mask, In value) {
   self.masked_fill_(mask.to(at::kBool), value.reshape({}));
 };
 
-NPU_SIM_KERNEL(aclnnInplaceMaskedScatter) = [](Out self, In mask, In source) {
+NPU_SIM_KERNEL(aclnnInplaceMaskedScatter, rules::masked_scatter) = [](Out self, In mask, In source) {
   self.masked_scatter_(mask.to(at::kBool), source);
 };
 
-NPU_SIM_KERNEL(aclnnMaskedSelect, nullptr, rules::output_bytes) = [](In self, In mask, Shaped out) {
+NPU_SIM_KERNEL(aclnnMaskedSelect, rules::masked_select, rules::output_bytes) = [](In self, In mask,
+                                                                                  Shaped out) {
   const at::Tensor found = at::masked_select(self, mask.to(at::kBool));
   out.resize(found.sizes()).copy_(found);
 };
-NPU_SIM_KERNEL(aclnnNonzero, nullptr, rules::output_bytes) = [](In self, Shaped out) {
+NPU_SIM_KERNEL(aclnnNonzero, rules::nonzero, rules::output_bytes) = [](In self, Shaped out) {
   const at::Tensor found = at::nonzero(self);
   out.resize(found.sizes()).copy_(found);
 };
 // The transpose of the first version: one row a dim.
-NPU_SIM_KERNEL(aclnnNonzeroV2, nullptr, rules::output_bytes) = [](In self, Shaped out) {
+NPU_SIM_KERNEL(aclnnNonzeroV2, rules::nonzero, rules::output_bytes) = [](In self, Shaped out) {
   const at::Tensor found = at::nonzero(self).t();
   out.resize(found.sizes()).copy_(found);
 };

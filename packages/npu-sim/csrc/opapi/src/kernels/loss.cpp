@@ -30,15 +30,16 @@ at::Tensor single(In t) { return t.numel() == 1 ? t.reshape({}) : t; }
 }  // namespace
 
 NPU_SIM_KERNEL(aclnnSoftmax, rules::along_dim, rules::input_bytes) = [](In self, int64_t dim, Out out) {
-  out.copy_(at::_softmax(self.to(out.scalar_type()), dim, false));
+  out.copy_(at::_softmax(self, dim, false));
 };
 NPU_SIM_KERNEL(aclnnLogSoftmax, rules::along_dim, rules::input_bytes) = [](In self, int64_t dim, Out out) {
-  out.copy_(at::_log_softmax(self.to(out.scalar_type()), dim, false));
+  out.copy_(at::_log_softmax(self, dim, false));
 };
-NPU_SIM_KERNEL(aclnnSoftmaxBackward, rules::along_dim) = [](In grad, In output, int64_t dim, Out out) {
+NPU_SIM_KERNEL(aclnnSoftmaxBackward, rules::softmax_backward) = [](In grad, In output, int64_t dim, Out out) {
   out.copy_(at::_softmax_backward_data(grad, output, dim, output.scalar_type()));
 };
-NPU_SIM_KERNEL(aclnnLogSoftmaxBackward, rules::along_dim) = [](In grad, In output, int64_t dim, Out out) {
+NPU_SIM_KERNEL(aclnnLogSoftmaxBackward, rules::softmax_backward) = [](In grad, In output, int64_t dim,
+                                                                      Out out) {
   out.copy_(at::_log_softmax_backward_data(grad, output, dim, output.scalar_type()));
 };
 
@@ -53,13 +54,13 @@ NPU_SIM_KERNEL(aclnnNLLLossBackward, rules::nll_loss_backward) =
       out.copy_(at::nll_loss_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
                                       weight, reduction, ignore, single(total)));
     };
-NPU_SIM_KERNEL(aclnnNLLLoss2d) = [](In self, In target, In weight, int64_t reduction, int64_t ignore, Out out,
-                                    Out total) {
+NPU_SIM_KERNEL(aclnnNLLLoss2d, rules::nll_loss2d) = [](In self, In target, In weight, int64_t reduction,
+                                                       int64_t ignore, Out out, Out total) {
   auto [loss, sum] = at::nll_loss2d_forward(self, target.to(at::kLong), weight, reduction, ignore);
   put(out, loss);
   put(total, sum);
 };
-NPU_SIM_KERNEL(aclnnNLLLoss2dBackward, rules::like_self) =
+NPU_SIM_KERNEL(aclnnNLLLoss2dBackward, rules::nll_loss2d_backward) =
     [](In grad, In self, In target, In weight, int64_t reduction, int64_t ignore, In total, Out out) {
       out.copy_(at::nll_loss2d_backward(reduction == 0 ? grad : single(grad), self, target.to(at::kLong),
                                         weight, reduction, ignore, single(total)));
@@ -67,28 +68,31 @@ NPU_SIM_KERNEL(aclnnNLLLoss2dBackward, rules::like_self) =
 NPU_SIM_KERNEL(aclnnMseLoss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
   put(out, at::mse_loss(self, target, reduction));
 };
-NPU_SIM_KERNEL(aclnnMseLossBackward, rules::like_self) = [](In grad, In self, In target, int64_t reduction,
-                                                            Out out) {
+NPU_SIM_KERNEL(aclnnMseLossBackward, rules::loss_backward) = [](In grad, In self, In target,
+                                                                int64_t reduction, Out out) {
   out.copy_(at::mse_loss_backward(grad, self, target, reduction));
 };
 NPU_SIM_KERNEL(aclnnL1Loss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      reduction != 1 || !c10::isIntegralType(self.scalar_type(), /*includeBool=*/true), "a mean of integers");
   put(out, at::l1_loss(self, target, reduction));
 };
-NPU_SIM_KERNEL(aclnnSmoothL1Loss) = [](In self, In target, int64_t reduction, double beta, Out out) {
+NPU_SIM_KERNEL(aclnnSmoothL1Loss, rules::smooth_loss) = [](In self, In target, int64_t reduction, double beta,
+                                                           Out out) {
   put(out, at::smooth_l1_loss(self, target, reduction, beta));
 };
-NPU_SIM_KERNEL(aclnnSmoothL1LossBackward, rules::broadcast) = [](In grad, In self, In target,
-                                                                 int64_t reduction, double beta, Out out) {
-  out.copy_(at::smooth_l1_loss_backward(grad, self, target, reduction, beta));
-};
+NPU_SIM_KERNEL(aclnnSmoothL1LossBackward, rules::smooth_loss_backward) =
+    [](In grad, In self, In target, int64_t reduction, double beta, Out out) {
+      out.copy_(at::smooth_l1_loss_backward(grad, self, target, reduction, beta));
+    };
 NPU_SIM_KERNEL(aclnnBinaryCrossEntropy, rules::loss) = [](In self, In target, OptIn weight, int64_t reduction,
                                                           Out out) {
   put(out, at::binary_cross_entropy(self, target, weight, reduction));
 };
-NPU_SIM_KERNEL(aclnnBinaryCrossEntropyBackward,
-               rules::like_self) = [](In grad, In self, In target, OptIn weight, int64_t reduction, Out out) {
-  out.copy_(at::binary_cross_entropy_backward(grad, self, target, weight, reduction));
-};
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropyBackward, rules::loss_backward) =
+    [](In grad, In self, In target, OptIn weight, int64_t reduction, Out out) {
+      out.copy_(at::binary_cross_entropy_backward(grad, self, target, weight, reduction));
+    };
 NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogits, rules::loss) =
     [](In self, In target, OptIn weight, OptIn pos_weight, int64_t reduction, Out out) {
       put(out, at::binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction));

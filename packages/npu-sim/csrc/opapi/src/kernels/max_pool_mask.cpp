@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Max pooling that remembers winners as bits: for every plane and every position in the window a row of bits,
 // one an output element, set where that position won. The layout is private to forward and backward.
-#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/max_pool2d_with_indices.h>
 #include <ATen/ops/max_pool2d_with_indices_backward.h>
 #include <ATen/ops/zeros_like.h>
@@ -73,14 +73,16 @@ NPU_SIM_KERNEL(aclnnMaxPool2dWithMaskBackward, rules::like_self) =
     [](In grad, In self, In mask, Dims kernel, Dims stride, Dims padding, Dims dilation, bool ceil, Out out) {
       const at::Tensor bits = mask.contiguous();
       const auto* from = static_cast<const uint8_t*>(bits.const_data_ptr());
-      at::Tensor winners = at::empty(grad.sizes(), at::TensorOptions().dtype(at::kLong));
+      // The mask is the caller's: an output without a winner, or with one in the padding, has no gradient.
+      at::Tensor winners = at::full(grad.sizes(), -1, at::TensorOptions().dtype(at::kLong));
+      const int64_t plane = self.size(-1) * self.size(-2);
       auto* won = winners.data_ptr<int64_t>();
       Windows(self, grad, mask, kernel, stride, padding, dilation)
           .each([&](int64_t at, int64_t element, int64_t byte, int64_t bit) {
-            if (from[byte] >> bit & 1) won[at] = element;
+            if (from[byte] >> bit & 1 && element >= 0 && element < plane) won[at] = element;
           });
-      out.copy_(
-          at::max_pool2d_with_indices_backward(grad, self, kernel, stride, padding, dilation, ceil, winners));
+      out.copy_(at::max_pool2d_with_indices_backward(grad.masked_fill(winners.lt(0), 0), self, kernel, stride,
+                                                     padding, dilation, ceil, winners.clamp_min(0)));
     };
 
 }  // namespace npu_sim::ops

@@ -55,7 +55,7 @@ NPU_SIM_KERNEL(aclnnConvolution, rules::convolution,
   if (bias) b = bias->reshape({-1}).to(input.scalar_type());
   put(out, at::convolution(input, weight, b, stride, padding, dilation, transposed, output_padding, groups));
 };
-NPU_SIM_KERNEL(aclnnConvolutionBackward, nullptr, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnConvolutionBackward, rules::convolution_backward, rules::input_bytes) =
     [](In grad, In input, In weight, OptDims bias_sizes, Dims stride, Dims padding, Dims dilation,
        bool transposed, Dims output_padding, int64_t groups, Mask mask, int64_t, OptIn grad_input,
        OptIn grad_weight, OptIn grad_bias) {
@@ -67,7 +67,7 @@ NPU_SIM_KERNEL(aclnnConvolutionBackward, nullptr, rules::input_bytes) =
       put(grad_bias, b);
     };
 
-NPU_SIM_KERNEL(aclnnBatchNorm, nullptr, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnBatchNorm, rules::batch_norm, rules::input_bytes) =
     [](In input, OptIn weight, OptIn bias, OptIn mean, OptIn var, bool training, double momentum, double eps,
        Out out, OptIn save_mean, OptIn save_invstd) {
       auto running_mean = wide(mean), running_var = wide(var);
@@ -79,7 +79,7 @@ NPU_SIM_KERNEL(aclnnBatchNorm, nullptr, rules::input_bytes) =
       if (training && mean && mean->scalar_type() != at::kFloat) mean->copy_(*running_mean);
       if (training && var && var->scalar_type() != at::kFloat) var->copy_(*running_var);
     };
-NPU_SIM_KERNEL(aclnnBatchNormBackward, nullptr, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnBatchNormBackward, rules::batch_norm_backward, rules::input_bytes) =
     [](In grad, In input, OptIn weight, OptIn mean, OptIn var, OptIn save_mean, OptIn save_invstd,
        bool training, double eps, Mask mask, OptIn grad_input, OptIn grad_weight, OptIn grad_bias) {
       auto [i, w, b] =
@@ -89,14 +89,14 @@ NPU_SIM_KERNEL(aclnnBatchNormBackward, nullptr, rules::input_bytes) =
       put(grad_weight, w);
       put(grad_bias, b);
     };
-NPU_SIM_KERNEL(aclnnLayerNorm, rules::norm, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnLayerNorm, rules::layer_norm, rules::input_bytes) =
     [](In input, Dims shape, OptIn weight, OptIn bias, double eps, Out out, OptIn mean, OptIn rstd) {
       auto [o, m, r] = at::native_layer_norm(wide(input), shape, wide(weight), wide(bias), eps);
       put(out, o);
       put(mean, m);
       put(rstd, r);
     };
-NPU_SIM_KERNEL(aclnnLayerNormBackward, nullptr, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnLayerNormBackward, rules::layer_norm_backward, rules::input_bytes) =
     [](In grad, In input, Dims shape, In mean, In rstd, OptIn weight, OptIn bias, Mask mask, OptIn grad_input,
        OptIn grad_weight, OptIn grad_bias) {
       auto [i, w, b] = at::native_layer_norm_backward(wide(grad), wide(input), shape, wide(mean), wide(rstd),
@@ -105,7 +105,7 @@ NPU_SIM_KERNEL(aclnnLayerNormBackward, nullptr, rules::input_bytes) =
       put(grad_weight, w);
       put(grad_bias, b);
     };
-NPU_SIM_KERNEL(aclnnGroupNorm, nullptr,
+NPU_SIM_KERNEL(aclnnGroupNorm, rules::group_norm,
                rules::input_bytes) = [](In self, OptIn gamma, OptIn beta, int64_t n, int64_t c, int64_t hw,
                                         int64_t group, double eps, Out out, OptIn mean, OptIn rstd) {
   auto [o, m, r] = at::native_group_norm(wide(self), wide(gamma), wide(beta), n, c, hw, group, eps);
@@ -113,7 +113,7 @@ NPU_SIM_KERNEL(aclnnGroupNorm, nullptr,
   put(mean, m);
   put(rstd, r);
 };
-NPU_SIM_KERNEL(aclnnGroupNormBackward, nullptr, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnGroupNormBackward, rules::group_norm_backward, rules::input_bytes) =
     [](In grad, In input, In mean, In rstd, OptIn gamma, int64_t n, int64_t c, int64_t hw, int64_t group,
        Mask mask, OptIn grad_input, OptIn grad_gamma, OptIn grad_beta) {
       auto [i, w, b] = at::native_group_norm_backward(wide(grad), wide(input), wide(mean), wide(rstd),
@@ -144,13 +144,13 @@ NPU_SIM_KERNEL(aclnnAvgPool2dBackward, rules::like_self) = [](In grad, In self, 
                                                               int64_t divide_by, int64_t, Out out) {
   put(out, at::avg_pool2d_backward(grad, self, kernel, stride, padding, ceil, count_pad, divisor(divide_by)));
 };
-NPU_SIM_KERNEL(aclnnAdaptiveAvgPool2d) = [](In self, Dims size, Out out) {
+NPU_SIM_KERNEL(aclnnAdaptiveAvgPool2d, rules::resized2d) = [](In self, Dims size, Out out) {
   put(out, at::_adaptive_avg_pool2d(self, size));
 };
 NPU_SIM_KERNEL(aclnnAdaptiveAvgPool2dBackward, rules::like_self) = [](In grad, In self, Out out) {
   put(out, at::_adaptive_avg_pool2d_backward(grad, self));
 };
-NPU_SIM_KERNEL(aclnnUpsampleNearest2d) = [](In self, Dims size, Out out) {
+NPU_SIM_KERNEL(aclnnUpsampleNearest2d, rules::resized2d) = [](In self, Dims size, Out out) {
   put(out, at::upsample_nearest2d(self, size));
 };
 

@@ -160,21 +160,24 @@ void dropout_mask(Out out, at::IntArrayRef shape, double p, Seed s) {
 
 }  // namespace
 
-NPU_SIM_KERNEL(aclnnInplaceUniform) = [](Out self, double from, double to, int64_t seed, int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceUniform, rules::uniform) = [](Out self, double from, double to, int64_t seed,
+                                                         int64_t offset) {
   uniform(self, from, to, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceUniformTensor) = [](Out self, double from, double to, In seed, In offset,
-                                               int64_t more) {
+NPU_SIM_KERNEL(aclnnInplaceUniformTensor, rules::uniform) = [](Out self, double from, double to, In seed,
+                                                               In offset, int64_t more) {
   uniform(self, from, to, {seed, offset, more});
 };
-NPU_SIM_KERNEL(aclnnInplaceNormal) = [](Out self, double mean, double std, int64_t seed, int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceNormal, rules::none) = [](Out self, double mean, double std, int64_t seed,
+                                                     int64_t offset) {
   normal(self, mean, std, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceNormalTensor) = [](Out self, double mean, double std, In seed, In offset,
-                                              int64_t more) {
+NPU_SIM_KERNEL(aclnnInplaceNormalTensor, rules::none) = [](Out self, double mean, double std, In seed,
+                                                           In offset, int64_t more) {
   normal(self, mean, std, {seed, offset, more});
 };
-NPU_SIM_KERNEL(aclnnNormalFloatFloat) = [](double mean, double std, int64_t seed, int64_t offset, Out out) {
+NPU_SIM_KERNEL(aclnnNormalFloatFloat, rules::none) = [](double mean, double std, int64_t seed, int64_t offset,
+                                                        Out out) {
   normal(out, mean, std, {seed, offset});
 };
 NPU_SIM_KERNEL(aclnnNormalTensorFloat, rules::same) = [](In mean, double std, int64_t seed, int64_t offset,
@@ -187,20 +190,23 @@ NPU_SIM_KERNEL(aclnnNormalTensorTensor, rules::broadcast) = [](In mean, In std, 
   normal(out, 0, 1, {seed, offset});
   out.mul_(std).add_(mean);
 };
-NPU_SIM_KERNEL(aclnnInplaceRandom) = [](Out self, int64_t from, int64_t to, int64_t seed, int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceRandom, rules::random_integers) = [](Out self, int64_t from, int64_t to,
+                                                                int64_t seed, int64_t offset) {
   integers(self, from, to, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceRandomTensor) = [](Out self, int64_t from, int64_t to, In seed, In offset,
-                                              int64_t more) {
+NPU_SIM_KERNEL(aclnnInplaceRandomTensor, rules::random_integers) = [](Out self, int64_t from, int64_t to,
+                                                                      In seed, In offset, int64_t more) {
   integers(self, from, to, {seed, offset, more});
 };
-NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromTo) = [](Out self, int64_t seed, int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromTo, rules::none) = [](Out self, int64_t seed, int64_t offset) {
   integers(self, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromToTensor) = [](Out self, In seed, In offset, int64_t more) {
+NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromToTensor, rules::none) = [](Out self, In seed, In offset,
+                                                                        int64_t more) {
   integers(self, {seed, offset, more});
 };
-NPU_SIM_KERNEL(aclnnInplaceBernoulli) = [](Out self, Num prob, int64_t seed, int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceBernoulli, rules::probability) = [](Out self, Num prob, int64_t seed,
+                                                               int64_t offset) {
   bernoulli(self, prob.toDouble(), {seed, offset});
 };
 NPU_SIM_KERNEL(aclnnInplaceBernoulliTensor, rules::in_place) = [](Out self, In prob, int64_t seed,
@@ -232,7 +238,7 @@ NPU_SIM_KERNEL(aclnnDropoutGenMaskV2Tensor, rules::dropout_mask) =
     [](at::IntArrayRef shape, double p, In seed, In offset, int64_t more, at::ScalarType, Out out) {
       dropout_mask(out, shape, p, {seed, offset, more});
     };
-NPU_SIM_KERNEL(aclnnDropoutDoMask, rules::first_shape) = [](In self, In mask, double p, Out out) {
+NPU_SIM_KERNEL(aclnnDropoutDoMask, rules::dropout) = [](In self, In mask, double p, Out out) {
   at::Tensor kept = at::empty(self.sizes(), at::TensorOptions().dtype(at::kBool));
   const at::Tensor bits = mask.contiguous();
   const auto* from = bits.const_data_ptr<uint8_t>();

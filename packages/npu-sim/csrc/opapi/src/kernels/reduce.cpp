@@ -44,24 +44,25 @@ void put(Out out, In value) { out.copy_(value.sizes() == out.sizes() ? value : v
 
 }  // namespace
 
-NPU_SIM_KERNEL(aclnnReduceSum, rules::reduce, rules::input_bytes) = [](In self, Dims dims, bool keep,
-                                                                       at::ScalarType dtype, Out out) {
-  if (dtype == out.scalar_type())
-    at::sum_out(out, self, some(dims), keep, dtype);
-  else
-    out.copy_(at::sum(self, some(dims), keep, dtype));
+NPU_SIM_KERNEL(aclnnReduceSum, rules::all<rules::reduce, rules::dtype_given>,
+               rules::input_bytes) = [](In self, Dims dims, bool keep, at::ScalarType dtype, Out out) {
+  at::sum_out(out, self, some(dims), keep, dtype);
 };
-NPU_SIM_KERNEL(aclnnMean, rules::reduce, rules::input_bytes) = [](In self, Dims dims, bool keep,
-                                                                  at::ScalarType dtype, Out out) {
-  if (dtype == out.scalar_type())
-    at::mean_out(out, self, some(dims), keep, dtype);
+NPU_SIM_KERNEL(aclnnMean, rules::all<rules::reduce, rules::dtype_between>,
+               rules::input_bytes) = [](In self, Dims dims, bool keep, at::ScalarType dtype, Out out) {
+  // torch has no mean of integers; the device cuts it.
+  const auto type = c10::isIntegralType(dtype, /*includeBool=*/true) ? at::kDouble : dtype;
+  if (type == out.scalar_type())
+    at::mean_out(out, self, some(dims), keep, type);
   else
-    out.copy_(at::mean(self, some(dims), keep, dtype));
+    out.copy_(at::mean(self, some(dims), keep, type));
 };
-NPU_SIM_KERNEL(aclnnAmax, rules::reduce, rules::input_bytes) = [](In self, Dims dims, bool keep, Out out) {
+NPU_SIM_KERNEL(aclnnAmax, rules::all<rules::reduce, rules::keeps_dtype>,
+               rules::input_bytes) = [](In self, Dims dims, bool keep, Out out) {
   out.copy_(at::amax(self, dims.value_or(at::IntArrayRef{}), keep));
 };
-NPU_SIM_KERNEL(aclnnAmin, rules::reduce, rules::input_bytes) = [](In self, Dims dims, bool keep, Out out) {
+NPU_SIM_KERNEL(aclnnAmin, rules::all<rules::reduce, rules::keeps_dtype>,
+               rules::input_bytes) = [](In self, Dims dims, bool keep, Out out) {
   out.copy_(at::amin(self, dims.value_or(at::IntArrayRef{}), keep));
 };
 NPU_SIM_KERNEL(aclnnMax, rules::reduce_all, rules::input_bytes) = [](In self, Out out) {
@@ -70,14 +71,14 @@ NPU_SIM_KERNEL(aclnnMax, rules::reduce_all, rules::input_bytes) = [](In self, Ou
 NPU_SIM_KERNEL(aclnnMin, rules::reduce_all, rules::input_bytes) = [](In self, Out out) {
   put(out, at::min(self));
 };
-NPU_SIM_KERNEL(aclnnMaxDim, rules::reduce, rules::input_bytes) = [](In self, int64_t dim, bool keep, Out out,
-                                                                    Out indices) {
+NPU_SIM_KERNEL(aclnnMaxDim, rules::all<rules::reduce, rules::keeps_dtype>,
+               rules::input_bytes) = [](In self, int64_t dim, bool keep, Out out, Out indices) {
   auto [v, i] = at::max(self, dim, keep);
   out.copy_(v);
   indices.copy_(i);
 };
-NPU_SIM_KERNEL(aclnnMinDim, rules::reduce, rules::input_bytes) = [](In self, int64_t dim, bool keep, Out out,
-                                                                    Out indices) {
+NPU_SIM_KERNEL(aclnnMinDim, rules::all<rules::reduce, rules::keeps_dtype>,
+               rules::input_bytes) = [](In self, int64_t dim, bool keep, Out out, Out indices) {
   auto [v, i] = at::min(self, dim, keep);
   out.copy_(v);
   indices.copy_(i);
@@ -98,10 +99,10 @@ NPU_SIM_KERNEL(aclnnArgMax, rules::reduce, rules::input_bytes) =
     [](In self, int64_t dim, bool keep, Out out) { out.copy_(at::argmax(self, dim, keep)); };
 NPU_SIM_KERNEL(aclnnArgMin, rules::reduce, rules::input_bytes) =
     [](In self, int64_t dim, bool keep, Out out) { out.copy_(at::argmin(self, dim, keep)); };
-NPU_SIM_KERNEL(aclnnProd, rules::reduce_all, rules::input_bytes) =
+NPU_SIM_KERNEL(aclnnProd, rules::all<rules::reduce_all, rules::dtype_given>, rules::input_bytes) =
     [](In self, at::ScalarType dtype, Out out) { put(out, at::prod(self, dtype)); };
-NPU_SIM_KERNEL(aclnnProdDim, rules::reduce, rules::input_bytes) = [](In self, int64_t dim, bool keep,
-                                                                     at::ScalarType dtype, Out out) {
+NPU_SIM_KERNEL(aclnnProdDim, rules::all<rules::reduce, rules::dtype_given>,
+               rules::input_bytes) = [](In self, int64_t dim, bool keep, at::ScalarType dtype, Out out) {
   out.copy_(at::prod(self, dim, keep, dtype));
 };
 NPU_SIM_KERNEL(aclnnVarCorrection, rules::reduce,
@@ -122,8 +123,7 @@ NPU_SIM_KERNEL(aclnnNorm, rules::reduce, rules::input_bytes) = [](In self, Num p
                                                                   Out out) {
   at::linalg_vector_norm_out(out, self, p, some(dims), keep, out.scalar_type());
 };
-NPU_SIM_KERNEL(aclnnCumsum, rules::along_dim) = [](In self, int64_t dim, at::ScalarType dtype, Out out) {
-  out.copy_(at::cumsum(self, dim, dtype));
-};
+NPU_SIM_KERNEL(aclnnCumsum, rules::all<rules::along_dim, rules::dtype_given>) =
+    [](In self, int64_t dim, at::ScalarType dtype, Out out) { out.copy_(at::cumsum(self, dim, dtype)); };
 
 }  // namespace npu_sim::ops

@@ -20,10 +20,10 @@ NPU_SIM_KERNEL(aclnnStack, rules::stack) = [](at::TensorList tensors, int64_t di
 NPU_SIM_KERNEL(aclnnRepeat, rules::repeat) = [](In self, at::IntArrayRef repeats, Out out) {
   out.copy_(self.repeat(repeats));
 };
-NPU_SIM_KERNEL(aclnnFlip, rules::same) = [](In self, at::IntArrayRef dims, Out out) {
+NPU_SIM_KERNEL(aclnnFlip, rules::flip) = [](In self, at::IntArrayRef dims, Out out) {
   out.copy_(at::flip(self, dims));
 };
-NPU_SIM_KERNEL(aclnnRoll, rules::same) = [](In x, at::IntArrayRef shifts, at::IntArrayRef dims, Out out) {
+NPU_SIM_KERNEL(aclnnRoll, rules::roll) = [](In x, at::IntArrayRef shifts, at::IntArrayRef dims, Out out) {
   out.copy_(at::roll(x, shifts, dims));
 };
 

@@ -39,7 +39,7 @@
 
 namespace npu_sim::ops {
 
-NPU_SIM_KERNEL(aclnnAbs, rules::predicate) = [](In self, Out out) { at::abs_out(out, self); };
+NPU_SIM_KERNEL(aclnnAbs, rules::absolute) = [](In self, Out out) { at::abs_out(out, self); };
 NPU_SIM_KERNEL(aclnnSqrt, rules::floating) = [](In self, Out out) { at::sqrt_out(out, self); };
 NPU_SIM_KERNEL(aclnnRsqrt, rules::floating) = [](In self, Out out) { at::rsqrt_out(out, self); };
 NPU_SIM_KERNEL(aclnnExp, rules::floating) = [](In self, Out out) { at::exp_out(out, self); };
@@ -78,7 +78,9 @@ NPU_SIM_KERNEL(aclnnRoundDecimals, rules::same) = [](In self, int64_t decimals, 
 };
 NPU_SIM_KERNEL(aclnnRound, rules::same) = [](In self, Out out) { at::round_out(out, self); };
 NPU_SIM_KERNEL(aclnnTrunc, rules::same) = [](In self, Out out) { at::trunc_out(out, self); };
-NPU_SIM_KERNEL(aclnnFrac, rules::same) = [](In self, Out out) { at::frac_out(out, self); };
+NPU_SIM_KERNEL(aclnnFrac, rules::all<rules::first_shape, rules::one_dtype>) = [](In self, Out out) {
+  at::frac_out(out, self);
+};
 
 NPU_SIM_KERNEL(aclnnInplaceSqrt, rules::in_place) = [](Out self) { at::sqrt_out(self, self); };
 NPU_SIM_KERNEL(aclnnInplaceRsqrt, rules::in_place) = [](Out self) { at::rsqrt_out(self, self); };

@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -103,6 +104,11 @@ class Call {
 struct Refusal {
   aclnnStatus status;
   std::string message;
+};
+
+// Why a kernel does not run although the device would run it: the simulator lacks something.
+struct NotSimulated : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 // "float32[2, 3]", for messages.

@@ -45,9 +45,9 @@ struct Param {
 
 // What runs for an operator. The functions live in libopapi; nothing here knows of torch.
 struct Kernel {
-  // Computes on the stream's worker. Throws what went wrong on the device.
+  // Computes on the stream's worker. Throws what went wrong on the device, or NotSimulated.
   void (*run)(const Call&) = nullptr;
-  // Checks shapes and values in the first phase; throws Refusal. May be null.
+  // Checks shapes and values in the first phase; throws Refusal. Never null.
   void (*check)(const Call&) = nullptr;
   // Bytes of workspace. May be null: none.
   uint64_t (*workspace)(const Call&) = nullptr;

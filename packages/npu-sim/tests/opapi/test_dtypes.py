@@ -1,0 +1,380 @@
+"""Every kernel in every dtype that CANN documents for its main input: it computes, or the first phase refuses.
+
+A kernel that torch's CPU cannot run must not look like a device that faulted. Arguments are small and valid; of the
+outputs' dtypes the first is taken that the operator accepts.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+import torch
+
+import npu_sim
+from npu_cann.signatures import Operator, Param, load
+
+if TYPE_CHECKING:
+    from opapi.conftest import Cann
+
+OPS = load()
+NAMES = {
+    "FLOAT": torch.float32, "FLOAT16": torch.float16, "BF16": torch.bfloat16, "DOUBLE": torch.float64,
+    "INT64": torch.int64, "INT32": torch.int32, "INT16": torch.int16, "INT8": torch.int8, "UINT8": torch.uint8,
+    "BOOL": torch.bool, "UINT16": torch.uint16, "UINT32": torch.uint32, "UINT64": torch.uint64,
+    "COMPLEX64": torch.complex64, "COMPLEX128": torch.complex128, "COMPLEX32": torch.complex32,
+    "FLOAT8_E5M2": torch.float8_e5m2, "FLOAT8_E4M3FN": torch.float8_e4m3fn,
+}  # fmt: skip
+#: dtypes of CANN that torch has no tensors of: nothing can be given to the operator
+NO_TENSORS = {"HIFLOAT8", "FLOAT8_E8M0", "FLOAT4_E1M2", "FLOAT4_E2M1", "INT4"}
+NOT_SIMULATED = 207000
+
+
+class X(NamedTuple):
+    """A tensor in the swept dtype, or in `dtype`, of ones; of zeros if it holds indices."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype | None = None
+
+
+class Out(NamedTuple):
+    """An output of `shape`, of one of its dtypes."""
+
+    shape: tuple[int, ...] = (2, 3)
+
+
+class Main(NamedTuple):
+    """An output in the swept dtype, where there is no input."""
+
+    shape: tuple[int, ...]
+
+
+DT = "the first output's dtype"
+M, V, S = X((2, 3)), X((3,)), X(())
+I64, U8, F32, BOOL = torch.int64, torch.uint8, torch.float32, torch.bool
+IDX, MASK = X((2, 3), I64), X((2, 3), BOOL)
+ROWS = X((2,), I64)
+IMAGE, KERNEL, PLANES = X((1, 2, 4, 4)), X((2, 2, 2, 2)), X((1, 2, 3, 3))
+WINDOW: list[Any] = [[2, 2], [2, 2], [0, 0]]
+POOLED = Out((1, 2, 2, 2))
+CONV: list[Any] = [[1, 1], [0, 0], [1, 1], False, [0, 0], 1]
+SEED = X((1,), I64)
+
+#: Arguments of operators whose parameters do not fit `usual`; outputs are all (2, 3) there.
+ARGUMENTS: dict[str, Sequence[Any]] = {
+    **{n: (M, [0], False, Out((3,))) for n in ("Amax", "Amin", "All", "Any")},
+    **{n: (M, [0], False, DT, Out((3,))) for n in ("ReduceSum", "Mean")},
+    **{n: (M, [0], 1, False, Out((3,))) for n in ("VarCorrection", "Std")},
+    **{n: (M, Out(())) for n in ("Max", "Min")},
+    **{n: (M, 0, False, Out((3,)), Out((3,))) for n in ("MaxDim", "MinDim")},
+    **{n: (M, 0, False, Out((3,))) for n in ("ArgMax", "ArgMin")},
+    "VarMean": (M, [0], 1, False, Out((3,)), Out((3,))),
+    "Prod": (M, DT, Out(())),
+    "ProdDim": (M, 0, False, DT, Out((3,))),
+    "Norm": (M, 2.0, [0], False, Out((3,))),
+    "Equal": (M, M, Out((1,))),
+    "Mm": (M, X((3, 2)), Out((2, 2)), 1),
+    "Matmul": (M, X((3, 2)), Out((2, 2)), 1),
+    "BatchMatMul": (X((1, 2, 3)), X((1, 3, 2)), Out((1, 2, 2)), 1),
+    "Addmm": (X((2,)), M, X((3, 2)), 1, 1, Out((2, 2)), 1),
+    "Addmv": (X((2,)), M, V, 1, 1, Out((2,)), 1),
+    "Baddbmm": (X((1, 2, 2)), X((1, 2, 3)), X((1, 3, 2)), 1, 1, Out((1, 2, 2)), 1),
+    "Dot": (V, V, Out(())),
+    "Arange": (0, 4, 1, Main((4,))),
+    "Range": (0, 3, 1, Main((4,))),
+    "Linspace": (0, 3, 4, Main((4,))),
+    "Eye": (2, 3, Main((2, 3))),
+    "Randperm": (6, 1, 0, Main((6,))),
+    "NormalFloatFloat": (0.0, 1.0, 1, 0, Main((2, 3))),
+    "InplaceFillTensor": (M, S),
+    "Index": (M, [ROWS], Out((2, 3))),
+    "IndexPutImpl": (M, [ROWS], M, False, False),
+    "IndexSelect": (M, 0, ROWS, Out()),
+    "IndexAdd": (M, 0, ROWS, M, 1, Out()),
+    "InplaceIndexFill": (M, 0, ROWS, 1),
+    "Gather": (M, 0, IDX, Out()),
+    "Scatter": (M, 0, IDX, M, 0, Out()),
+    "ScatterValue": (M, 0, IDX, 1, 0, Out()),
+    "InplaceScatter": (M, 0, IDX, M, 0),
+    "InplaceScatterValue": (M, 0, IDX, 1, 0),
+    "ScatterAdd": (M, 0, IDX, M, Out()),
+    "InplaceMaskedFillTensor": (M, MASK, S),
+    "MaskedSelect": (M, MASK, Out((6,))),
+    "Nonzero": (M, Out((6, 2))),
+    "NonzeroV2": (M, Out((2, 6))),
+    "Embedding": (M, ROWS, Out((2, 3))),
+    "EmbeddingDenseBackward": (M, ROWS, 4, -1, False, Out((4, 3))),
+    "Cat": ([M, M], 0, Out((4, 3))),
+    "Stack": ([M, M], 0, Out((2, 2, 3))),
+    "Repeat": (M, [2, 1], Out((4, 3))),
+    "Roll": (M, [1], [0], Out()),
+    "Topk": (M, 2, 1, True, True, Out((2, 2)), Out((2, 2))),
+    "NLLLoss": (M, ROWS, V, 1, -100, Out(()), Out(())),
+    "NLLLossBackward": (S, M, ROWS, V, 1, -100, S, Out()),
+    "NLLLoss2d": (PLANES, X((1, 3, 3), I64), X((2,)), 1, -100, Out(()), Out(())),
+    "NLLLoss2dBackward": (S, PLANES, X((1, 3, 3), I64), X((2,)), 1, -100, S, Out((1, 2, 3, 3))),
+    "BinaryCrossEntropyWithLogits": (M, M, None, None, 1, Out(())),
+    **{n: (M, M, 1, Out(())) for n in ("MseLoss", "L1Loss")},
+    "SmoothL1Loss": (M, M, 1, 1.0, Out(())),
+    "BinaryCrossEntropy": (M, M, None, 1, Out(())),
+    "MseLossBackward": (S, M, M, 1, Out()),
+    "SmoothL1LossBackward": (S, M, M, 1, 1.0, Out()),
+    "BinaryCrossEntropyBackward": (S, M, M, None, 1, Out()),
+    "Convolution": (IMAGE, KERNEL, None, *CONV, Out((1, 2, 3, 3)), 1),
+    "ConvolutionBackward": (PLANES, IMAGE, KERNEL, [2], *CONV, [True] * 3, 1,
+                            Out((1, 2, 4, 4)), Out((2, 2, 2, 2)), Out((2,))),
+    "BatchNorm": (IMAGE, *[X((2,))] * 4, True, 0.1, 1e-5, Out((1, 2, 4, 4)), Out((2,)), Out((2,))),
+    "BatchNormBackward": (IMAGE, IMAGE, *[X((2,))] * 5, True, 1e-5, [True] * 3,
+                          Out((1, 2, 4, 4)), Out((2,)), Out((2,))),
+    "LayerNorm": (M, [3], V, V, 1e-5, Out(), Out((2, 1)), Out((2, 1))),
+    "LayerNormBackward": (M, M, [3], X((2, 1)), X((2, 1)), V, V, [True] * 3, Out(), Out((3,)), Out((3,))),
+    "GroupNorm": (IMAGE, X((2,)), X((2,)), 1, 2, 16, 1, 1e-5, Out((1, 2, 4, 4)), Out((1, 1)), Out((1, 1))),
+    "GroupNormBackward": (IMAGE, IMAGE, X((1, 1)), X((1, 1)), X((2,)), 1, 2, 16, 1, [True] * 3,
+                          Out((1, 2, 4, 4)), Out((2,)), Out((2,))),
+    "MaxPool2dWithIndices": (IMAGE, *WINDOW, [1, 1], False, POOLED, POOLED),
+    "MaxPool2dWithIndicesBackward": (X((1, 2, 2, 2)), IMAGE, X((1, 2, 2, 2), I64), *WINDOW, [1, 1], False,
+                                     Out((1, 2, 4, 4))),
+    "MaxPool2dWithMask": (IMAGE, *WINDOW, [1, 1], False, POOLED, Out((1, 2, 4, 64))),
+    "MaxPool2dWithMaskBackward": (X((1, 2, 2, 2)), IMAGE, X((1, 2, 4, 64), torch.int8), *WINDOW, [1, 1], False,
+                                  Out((1, 2, 4, 4))),
+    "AvgPool2d": (IMAGE, *WINDOW, False, True, 0, 1, POOLED),
+    "AvgPool2dBackward": (X((1, 2, 2, 2)), IMAGE, *WINDOW, False, True, 0, 1, Out((1, 2, 4, 4))),
+    "AdaptiveAvgPool2d": (IMAGE, [2, 2], POOLED),
+    "AdaptiveAvgPool2dBackward": (X((1, 2, 2, 2)), IMAGE, Out((1, 2, 4, 4))),
+    "UpsampleNearest2d": (IMAGE, [8, 8], Out((1, 2, 8, 8))),
+    "InplaceRandom": (M, 0, 2, 1, 0),
+    "InplaceRandomTensor": (M, 0, 2, SEED, SEED, 0),
+    "InplaceUniform": (M, 0.0, 1.0, 1, 0),
+    "InplaceUniformTensor": (M, 0.0, 1.0, X((1,), torch.uint64), X((1,), torch.uint64), 0),
+    "InplaceNormalTensor": (M, 0.0, 1.0, SEED, SEED, 0),
+    "InplaceRandomWithoutFromToTensor": (M, SEED, SEED, 0),
+    "DropoutGenMask": ([6], 0.5, 1, 0, Main((16,))),
+    "DropoutGenMaskV2": ([6], 0.5, 1, 0, F32, Main((16,))),
+    "DropoutGenMaskV2Tensor": ([6], 0.5, SEED, SEED, 0, F32, Main((16,))),
+    "DropoutDoMask": (M, X((16,), U8), 0.5, Out()),
+    "ForeachNorm": ([M], 2.0, [Out(())]),
+    "ForeachNonFiniteCheckAndUnscale": ([M], X((1,), F32), X((1,), F32)),
+    **{f"Foreach{n}Scalar": ([M], X((1,)), [Out()]) for n in ("Add", "Sub", "Mul", "Div", "Pow", "Maximum", "Minimum")},
+    **{f"Foreach{n}List": ([M], [M], X((1,)), [Out()]) for n in ("Add", "Sub")},
+    **{f"Foreach{n}{k}": ([M], [M], [M], X((1,)), [Out()])
+       for n in ("Addcmul", "Addcdiv") for k in ("Scalar", "ScalarList")},
+}  # fmt: skip
+
+#: What the first phase refuses although npu-cann's data lists the dtype, and why CANN does too.
+REFUSED: dict[tuple[str, str], str] = {
+    ("PowTensorTensor", "bool"): "the list is of each side alone: CANN refuses bool to the power of bool",
+}
+#: What only the simulator lacks, and why.
+LACKS: dict[tuple[str, str], str] = {}
+#: The product of the device that the tests run on.
+PRODUCT = "A2"
+
+
+def usual(p: Param) -> Any:
+    """A valid value of a parameter by its kind and name."""
+    match p.kind:
+        case "tensor":
+            return M if p.direction != "out" else Out()
+        case "tensors":
+            return [M] if p.direction != "out" else [Out()]
+        case "scalar":
+            return 1
+        case "scalars":
+            return [1]
+        case "ints":
+            return [0]
+        case "string":
+            return "none"
+        case "bool":
+            return False
+        case "double" | "float":
+            return 0.5 if p.name == "prob" else 1.0
+        case "dtype":
+            return DT
+        case _:
+            return 0
+
+
+def accepted(op: Operator, name: str) -> list[torch.dtype]:
+    """The dtypes of a parameter that torch has; all of them if nothing is known."""
+    known = [d.removeprefix("ACL_") for d in op.dtypes.get(name, NAMES)]
+    return [NAMES[d] for d in known if d not in NO_TENSORS]
+
+
+def main_of(op: Operator) -> Param:
+    """The first tensor that is read, or else the first that is written."""
+    tensors = [p for p in op.params if p.kind in ("tensor", "tensors")]
+    read = [p for p in tensors if p.direction != "out" and p.name in op.dtypes]
+    if any(isinstance(v, Main) for v in ARGUMENTS.get(op.name.removeprefix("aclnn"), ())):
+        read = []
+    return (read or tensors[-1:])[0]
+
+
+def tensor(x: X, of: list[torch.dtype], dtype: torch.dtype) -> torch.Tensor:
+    if x.dtype is not None:
+        return torch.zeros(x.shape, dtype=x.dtype)
+    alike = [d for d in of if d.is_floating_point == dtype.is_floating_point]
+    return torch.ones(x.shape).to(dtype if dtype in of else (alike or of)[0])
+
+
+def calls(op: Operator, dtype: torch.dtype) -> Iterator[list[Any]]:
+    """Argument lists that differ in the outputs' dtypes: first the swept one, then what is accepted."""
+    given = ARGUMENTS.get(op.name.removeprefix("aclnn")) or [usual(p) for p in op.params]
+    assert len(given) == len(op.params), f"{op.name} takes {[p.name for p in op.params]}"
+    outputs = [
+        sorted(accepted(op, p.name), key=lambda d: d != dtype)
+        for p, v in zip(op.params, given, strict=True)
+        if isinstance(v, Out) or (isinstance(v, list) and v and isinstance(v[0], Out))
+    ]
+    for chosen in product(*outputs):
+        left = list(chosen)
+        first = left[0] if left else dtype
+
+        def value(p: Param, v: Any, left: list[torch.dtype] = left) -> Any:
+            of = accepted(op, p.name)
+            if isinstance(v, X):
+                return tensor(v, of, dtype)
+            if isinstance(v, Out):
+                return torch.zeros(v.shape, dtype=left.pop(0))
+            if isinstance(v, Main):
+                return torch.zeros(v.shape, dtype=dtype)
+            if isinstance(v, list) and v and isinstance(v[0], (X, Out)):
+                return [value(p, e) for e in v]
+            if p.kind == "scalar" and dtype == BOOL and v == 1:
+                return True  # an integer would raise the result's dtype
+            return v
+
+        values = [value(p, v) for p, v in zip(op.params, given, strict=True)]
+        yield [first if isinstance(v, str) and v == DT else v for v in values]
+
+
+def outcome(cann: Cann, op: Operator, dtype: torch.dtype) -> str:
+    """ "computed", "refused: why" by the first phase in every output dtype, or what the second phase answered."""
+    why = "no arguments"
+    for values in calls(op, dtype):
+        with cann.arguments(op.name, *values) as call:
+            try:
+                size, executor = call.prepare()
+            except Exception as e:
+                why = f"refused: {e}"
+                continue
+            workspace = cann.malloc(size) if size else None
+            try:
+                call.launch(executor, workspace, size)
+                call.finish()
+            except Exception as e:
+                cann.acl("aclrtDeviceTaskAbort", 0, 0)  # a fault is sticky
+                return str(e)
+            finally:
+                if workspace:
+                    cann.acl("aclrtFree", workspace)
+            return "computed"
+    return why
+
+
+def exported() -> list[str]:
+    nm = shutil.which("nm")
+    assert nm is not None, "nm (binutils) is needed"
+    library = Path(npu_sim.__file__).parent / "lib" / "libopapi.so"
+    out = subprocess.run([nm, "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
+    return sorted(set(re.findall(r" T (aclnn\w+)GetWorkspaceSize$", out, re.MULTILINE)))
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support")
+@pytest.mark.parametrize("name", exported())
+def test_every_documented_dtype_computes_or_is_refused_in_the_first_phase(cann: Cann, name: str) -> None:
+    op = OPS[name]
+    wrong = []
+    for dtype in accepted(op, main_of(op).name):
+        key = (name.removeprefix("aclnn"), str(dtype).removeprefix("torch."))
+        found = outcome(cann, op, dtype)
+        if op.products and PRODUCT not in op.products:
+            fits = "does not exist on" in found
+        elif key in REFUSED:
+            fits = found.startswith("refused: ")
+        elif key in LACKS:
+            fits = f": {NOT_SIMULATED}: " in found and "npu-sim does not simulate this" in found
+        else:
+            fits = found == "computed"
+        if not fits:
+            wrong.append(f"{key}: {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+TOP, BOTTOM = 2**31 - 1, -(2**31)
+N = torch.tensor([7, -7, 0], dtype=torch.int32)
+ZERO = torch.zeros(3, dtype=torch.int32)
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "expected"),
+    [
+        ("DivMod", (N, ZERO, 1), [TOP, BOTTOM, 0]),
+        ("DivMods", (N, 0, 2), [TOP, BOTTOM, 0]),
+        ("FloorDivide", (N, ZERO), [TOP, BOTTOM, 0]),
+        ("FloorDivide", (N, ZERO + 2), [3, -4, 0]),
+        ("RemainderTensorTensor", (N, ZERO), [0, 0, 0]),
+        ("FmodScalar", (N, 0), [0, 0, 0]),
+    ],
+)
+def test_integers_divided_by_zero_are_no_fault(cann: Cann, op: str, args: tuple[Any, ...], expected: list[int]) -> None:
+    out = torch.empty_like(N)
+    cann.run(f"aclnn{op}", *args, out)
+    assert out.tolist() == expected
+
+
+def test_integers_divided_by_zero_in_place_lose_nothing(cann: Cann) -> None:
+    x = torch.arange(1, 1001, dtype=torch.int32)
+    by = torch.ones_like(x) * 2
+    by[-1] = 0
+    expected = torch.div(x, by.clamp(min=1), rounding_mode="floor")
+    expected[:-1] = x[:-1] // 2
+    expected[-1] = TOP
+    cann.run("aclnnInplaceDivMod", x, by, 2)
+    assert torch.equal(x, expected)
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "expected"),
+    [
+        ("Abs", (torch.tensor([True, False]),), torch.tensor([True, False])),
+        ("Frac", (torch.tensor([7, -7]),), torch.tensor([0, 0])),
+        ("Sub", (torch.tensor([True, True]), torch.tensor([True, False]), 1), torch.tensor([False, True])),
+        ("PowTensorScalar", (torch.tensor([2, 1]), -1), torch.tensor([0, 1])),
+        ("GtScalar", (torch.tensor([1, 9], dtype=torch.uint16), 3), torch.tensor([False, True])),
+        ("Div", (torch.tensor([7, -7]), torch.tensor([2, 2])), torch.tensor([3, -3])),
+        ("Mean", (torch.tensor([[1, 2], [2, 3]]), [1], False, I64), torch.tensor([1, 2])),
+    ],
+)
+def test_what_torch_has_not_in_a_dtype_is_computed_in_a_wider_one(
+    cann: Cann, op: str, args: tuple[Any, ...], expected: torch.Tensor
+) -> None:
+    out = torch.empty_like(expected)
+    cann.run(f"aclnn{op}", *args, out)
+    assert torch.equal(out, expected)
+
+
+def test_what_only_the_simulator_lacks_says_so_and_leaves_the_device_working(cann: Cann) -> None:
+    hifloat8, x = 34, torch.zeros(4, dtype=U8)
+    with cann.arguments("aclnnInplaceZero", x) as call:
+        size, data = c.c_int64 * 1, call.buffers["selfRef"][0].data
+        made = cann.base.aclCreateTensor(
+            size(4), c.c_uint64(1), hifloat8, size(1), c.c_int64(0), 2, size(4), c.c_uint64(1), data
+        )
+        call.words[0] = c.c_void_p(made)
+        call.launch(call.prepare()[1], None, 0)
+        with pytest.raises(
+            Exception, match=r"npu-sim does not simulate this .*hifloat8.*the device is not at fault"
+        ) as e:
+            call.finish()
+        cann.check("aclDestroyTensor", cann.base.aclDestroyTensor(c.c_void_p(made)))
+    assert e.value.code == NOT_SIMULATED
+    cann.run("aclnnInplaceOne", x)
+    assert x.tolist() == [1] * 4
