@@ -3,6 +3,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "activity.h"
 #include "launcher.h"
 #include "npu/core/error.h"
 #include "operator.h"
@@ -24,6 +25,7 @@ constexpr uint64_t kMaxDims = 25;  // of abi.h
 
 void execute(const Operator& op, const TaskContext& context, aclOpExecutor* executor, uint64_t workspace) {
   void* memory = context.launcher.workspace(context.state, workspace);
+  const LaunchScope activity(context.activity, context.stream);
   if (const int code = op.execute(memory, workspace, executor, context.stream); C10_UNLIKELY(code != 0))
     raise_call(op, "", code);
 }
@@ -41,6 +43,7 @@ struct ExecutorGuard {
 // Executes a first phase's executor, which that consumes.
 void execute_once(const Operator& op, const TaskContext& context, ExecutorGuard& guard, uint64_t workspace) {
   void* memory = context.launcher.workspace(context.state, workspace);
+  const LaunchScope activity(context.activity, context.stream);
   const int code = op.execute(memory, workspace, guard.release(), context.stream);
   if (C10_UNLIKELY(code != 0)) raise_call(op, "", code);
 }
@@ -120,6 +123,9 @@ void run_call(const void* payload, const TaskContext& context) {
 
 }  // namespace
 
-TaskKind call_task(const Operator& op) { return {op.descriptor->name, &run_call, &describe_call}; }
+TaskKind call_task(const Operator& op) {
+  return {op.descriptor->name, &run_call, &describe_call,
+          [](const void*, npu_activity& a) { a.kind = NPU_ACTIVITY_OPERATOR; }};
+}
 
 }  // namespace npu

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "activity.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/NPUGuard.h"
 #include "npu/core/error.h"
@@ -43,9 +44,17 @@ struct CopyTask {
            place(t.dst_device);
   }
 
+  static void activity(const void* payload, npu_activity& a) {
+    const auto& t = *static_cast<const CopyTask*>(payload);
+    a.kind = NPU_ACTIVITY_COPY;
+    a.copy_kind = t.kind;
+    a.nbytes = t.nbytes;
+  }
+
   static void run(const void* payload, const TaskContext& context) {
     const auto& t = *static_cast<const CopyTask*>(payload);
     if (t.peer) enable_peer(t.src_device, t.dst_device);
+    const LaunchScope scope(context.activity, context.stream);
     NPU_CHECK(cann().aclrtMemcpyAsync(t.dst, t.nbytes, t.src, t.nbytes, t.kind, context.stream));
   }
 
@@ -57,7 +66,7 @@ struct CopyTask {
   }
 };
 
-constexpr TaskKind kCopy{"copy", &CopyTask::run, &CopyTask::describe};
+constexpr TaskKind kCopy{"copy", &CopyTask::run, &CopyTask::describe, &CopyTask::activity};
 
 void enqueue(const CopyTask& task, const NPUStream& stream) {
   LaunchQueue::of(stream.device_index()).enqueue(kCopy, stream, &task, sizeof task);
@@ -87,7 +96,11 @@ void copy_with_host(const CopyTask& task, const void* host, DeviceIndex device, 
   // CANN may read pageable memory after an asynchronous call returned, and the device's memory may still be
   // in use by earlier work of the stream: so wait, then copy.
   synchronize_stream(stream);
-  const int code = cann().aclrtMemcpy(task.dst, task.nbytes, task.src, task.nbytes, task.kind);
+  const int code = [&] {
+    const EnqueueScope activity(kCopy, device, &task);
+    const LaunchScope launch(activity.id, nullptr);
+    return cann().aclrtMemcpy(task.dst, task.nbytes, task.src, task.nbytes, task.kind);
+  }();
   if (code == 0) return;
   throw c10::AcceleratorError(
       {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, code,
@@ -98,7 +111,20 @@ struct FillTask {
   void* dst;
   int value;
   size_t nbytes;
+
+  static void activity(const void* payload, npu_activity& a) {
+    a.kind = NPU_ACTIVITY_FILL;
+    a.nbytes = static_cast<const FillTask*>(payload)->nbytes;
+  }
+
+  static void run(const void* payload, const TaskContext& context) {
+    const auto& t = *static_cast<const FillTask*>(payload);
+    const LaunchScope scope(context.activity, context.stream);
+    NPU_CHECK(cann().aclrtMemsetAsync(t.dst, t.nbytes, t.value, t.nbytes, context.stream));
+  }
 };
+
+constexpr TaskKind kFill{"fill", &FillTask::run, nullptr, &FillTask::activity};
 
 }  // namespace
 
@@ -130,9 +156,7 @@ void fill_bytes(void* dst, int value, size_t nbytes) {
   init();
   if (cann().has_aclrtMemsetAsync) {
     const FillTask task{dst, value, nbytes};
-    LaunchQueue::of(stream.device_index()).enqueue("fill", stream, [task](aclrtStream s) {
-      NPU_CHECK(cann().aclrtMemsetAsync(task.dst, task.nbytes, task.value, task.nbytes, s));
-    });
+    LaunchQueue::of(stream.device_index()).enqueue(kFill, stream, &task, sizeof task);
     return;
   }
   synchronize_stream(stream);

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "aclnn_call.h"
+#include "activity.h"
 #include "npu/core/launch_queue.h"
 #include "operator.h"
 #include "streams.h"
@@ -49,8 +50,11 @@ struct PluginTask {
   // The payload follows.
 };
 
+void plugin_activity(const void*, npu_activity& a) { a.kind = NPU_ACTIVITY_TASK; }
+
 void run_plugin_task(const void* record, const TaskContext& context) {
   const auto* task = static_cast<const PluginTask*>(record);
+  const LaunchScope activity(context.activity, context.stream);
   const char* message = nullptr;
   const npu_status status = task->run(const_cast<PluginTask*>(task) + 1, context.stream, &message);
   if (C10_LIKELY(status == NPU_OK)) return;
@@ -65,7 +69,7 @@ void launch_task(const char* name, npu_task task, const void* payload, size_t si
   const PluginTask head{task, name};
   buffer.assign(reinterpret_cast<const char*>(&head), sizeof head);
   if (size) buffer.append(static_cast<const char*>(payload), size);
-  LaunchQueue::of(device).enqueue(TaskKind{name, &run_plugin_task, nullptr},
+  LaunchQueue::of(device).enqueue(TaskKind{name, &run_plugin_task, nullptr, &plugin_activity},
                                   detail::current_stream_state(device), buffer.data(), buffer.size());
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "activity.h"
 #include "launcher.h"
 #include "npu/core/env.h"
 #include "npu/core/error.h"
@@ -103,7 +104,7 @@ struct LaunchQueue::Impl {
   void run(const Record& record) noexcept;
   void finish(Ticket ticket) noexcept;
   bool wait(Ticket ticket, Clock::time_point deadline) noexcept;
-  Ticket run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload);
+  Ticket run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload, uint64_t activity);
 };
 
 namespace {
@@ -162,7 +163,7 @@ void LaunchQueue::Impl::wait_for_work() {
 void LaunchQueue::Impl::run(const Record& record) noexcept {
   try {
     bind_device(owner.device());
-    record.kind.run(record.payload(), {record.stream->handle(), launcher, *record.stream});
+    record.kind.run(record.payload(), {record.stream->handle(), launcher, *record.stream, record.activity});
   } catch (...) {
     if (has_error.load(std::memory_order_acquire)) return;  // the first one is the cause
     Failure f = current_failure();
@@ -196,7 +197,8 @@ bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept
   }
 }
 
-Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload) {
+Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload,
+                                     uint64_t activity) {
   std::unique_lock lock(inline_mutex);
   const Ticket ticket = issued.fetch_add(1) + 1;
   struct Done {
@@ -219,7 +221,7 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
   try {
     bind_device(owner.device());
     aclrtStream native = stream.handle();
-    kind.run(payload, {native, launcher, stream});
+    kind.run(payload, {native, launcher, stream, activity});
     if (env().launch_blocking) NPU_CHECK(cann().aclrtSynchronizeStream(native));
   } catch (...) {
     Failure f = current_failure();
@@ -257,7 +259,8 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   check_open();
   TORCH_CHECK(t_running != this, "'", kind.name,
               "' was enqueued by a task of the same launch queue, which would deadlock");
-  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload);
+  const EnqueueScope activity(kind, device_, payload);
+  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload, activity.id);
 
   const Location where = capture_location();
   Impl& q = *impl_;
@@ -281,6 +284,7 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   record->kind = kind;
   record->stream = &stream;
   record->where = where;
+  record->activity = activity.id;
   std::memcpy(record->payload(), payload, size);
   const Ticket ticket = q.issued.load(std::memory_order_relaxed) + 1;
   q.issued.store(ticket, std::memory_order_release);

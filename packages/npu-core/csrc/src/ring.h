@@ -23,6 +23,7 @@ struct Record {
   TaskKind kind;
   detail::StreamState* stream;
   Location where;
+  uint64_t activity;
   void* heap;  // the payload, if it is not behind the record
 
   const void* payload() const { return heap ? heap : static_cast<const void*>(this + 1); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "npu/core/table.h"
 
+#include "activity.h"
 #include "launch_slots.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/cann.h"
@@ -69,6 +70,10 @@ npu_status slot_note_fallback(const char* op, const char* reason, uint64_t nbyte
   return guarded([&] { note_fallback(op, reason, nbytes, nanoseconds); });
 }
 
+npu_status slot_set_activity_hooks(const npu_activity_hooks* hooks) {
+  return guarded([&] { set_activity_hooks(hooks); });
+}
+
 }  // namespace
 
 const npu_core_table* core_table() noexcept {
@@ -90,6 +95,7 @@ const npu_core_table* core_table() noexcept {
       .soc_name = &slot_soc_name,
       .supports_dtype = &slot_supports_dtype,
       .note_fallback = &slot_note_fallback,
+      .set_activity_hooks = &slot_set_activity_hooks,
   };
   return &table;
 }

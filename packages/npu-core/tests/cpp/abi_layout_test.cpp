@@ -29,7 +29,18 @@ SLOT(synchronize, 8);
 SLOT(soc_name, 9);
 SLOT(supports_dtype, 10);
 SLOT(note_fallback, 11);
-static_assert(NPU_CORE_SLOT_COUNT == 12 && sizeof(npu_core_table) == 16 + 8 * 12);
+// 1.1
+SLOT(set_activity_hooks, 12);
+static_assert(NPU_CORE_SLOT_COUNT == 13 && sizeof(npu_core_table) == 16 + 8 * 13);
+
+static_assert(sizeof(npu_activity) == 32 && offsetof(npu_activity, kind) == 0 &&
+              offsetof(npu_activity, copy_kind) == 4 && offsetof(npu_activity, nbytes) == 8 &&
+              offsetof(npu_activity, name) == 16 && offsetof(npu_activity, device) == 24);
+static_assert(sizeof(npu_activity_hooks) == 40 && offsetof(npu_activity_hooks, enqueue_begin) == 8 &&
+              offsetof(npu_activity_hooks, enqueue_end) == 16 && offsetof(npu_activity_hooks, launch_begin) == 24 &&
+              offsetof(npu_activity_hooks, launch_end) == 32);
+static_assert(NPU_ACTIVITY_OPERATOR == 1 && NPU_ACTIVITY_COPY == 2 && NPU_ACTIVITY_FILL == 3 &&
+              NPU_ACTIVITY_TASK == 4);
 
 static_assert(sizeof(npu_arg) == 24 && offsetof(npu_arg, kind) == 0 && offsetof(npu_arg, dtype) == 4 &&
               offsetof(npu_arg, count) == 8 && offsetof(npu_arg, object) == 16);
@@ -47,8 +58,8 @@ TEST(AbiLayout, TheTableSaysWhatItIs) {
   const npu_core_table* t = npu::core_table();
   EXPECT_EQ(t->struct_size, sizeof(npu_core_table));
   EXPECT_EQ(t->major, 1);
-  EXPECT_EQ(t->minor, 0);
-  EXPECT_EQ(t->slot_count, 12u);
+  EXPECT_EQ(t->minor, 1);
+  EXPECT_EQ(t->slot_count, 13u);
 }
 
 TEST(AbiLayout, NoSlotIsNull) {

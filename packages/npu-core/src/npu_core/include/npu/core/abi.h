@@ -19,7 +19,7 @@
 #include "npu/cann/nnopbase.h"
 
 #define NPU_CORE_ABI_MAJOR 1
-#define NPU_CORE_ABI_MINOR 0
+#define NPU_CORE_ABI_MINOR 1
 
 #if defined(__cplusplus)
 extern "C" {
@@ -80,6 +80,37 @@ typedef struct npu_arg {
 // one.
 typedef npu_status (*npu_task)(void* payload, aclrtStream stream, const char** message);
 
+typedef enum npu_activity_kind {
+  NPU_ACTIVITY_OPERATOR = 1,
+  NPU_ACTIVITY_COPY = 2,
+  NPU_ACTIVITY_FILL = 3,
+  NPU_ACTIVITY_TASK = 4,  // of `enqueue`: collectives
+} npu_activity_kind;
+
+// A piece of work as a profiler sees it when it is enqueued.
+typedef struct npu_activity {
+  uint32_t kind;
+  int32_t copy_kind;  // aclrtMemcpyKind of a copy
+  uint64_t nbytes;    // of a copy or fill
+  const char* name;   // static storage: "aclnnAdd"
+  int32_t device;
+  uint32_t reserved;
+} npu_activity;
+
+// What a profiler wants to be told. `enqueue_begin` and `enqueue_end` are called around the enqueue, on the
+// thread of the operator; `launch_begin` and `launch_end` around the one call that hands the work to CANN, on
+// the launch thread, with the stream's native handle. A null stream there: a copy that blocks its caller and
+// is done at `launch_end`. Work for which `enqueue_begin` answers 0 is not followed. None may throw, enqueue
+// or wait for Python.
+typedef struct npu_activity_hooks {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t (*enqueue_begin)(const npu_activity* activity);
+  void (*enqueue_end)(uint64_t id);
+  void (*launch_begin)(uint64_t id, aclrtStream stream);
+  void (*launch_end)(uint64_t id, aclrtStream stream);
+} npu_activity_hooks;
+
 typedef struct npu_core_table {
   uint32_t struct_size;  // sizeof(npu_core_table) of the core
   uint16_t major;
@@ -122,6 +153,12 @@ typedef struct npu_core_table {
 
   // Counts one CPU fallback for `torch.npu.fallback_report()`; NPU_NOT_IMPLEMENTED under NPU_FALLBACK=error.
   npu_status (*note_fallback)(const char* op, const char* reason, uint64_t nbytes, uint64_t nanoseconds);
+
+  // Since 1.1.
+  // Has the profiler told of all work from now on, or of none if null. `hooks` and what it points to live for
+  // the rest of the process: work that is queued may still call them after they were replaced.
+  // NPU_VALUE_ERROR: `struct_size` is smaller than this core's.
+  npu_status (*set_activity_hooks)(const npu_activity_hooks* hooks);
 } npu_core_table;
 
 #define NPU_CORE_SLOT_COUNT \

@@ -28,6 +28,7 @@
 #include <type_traits>
 
 #include "npu/core/NPUStream.h"
+#include "npu/core/abi.h"
 #include "npu/core/failure.h"
 #include "npu/core/location.h"
 
@@ -47,15 +48,19 @@ struct TaskContext {
   aclrtStream stream;
   Launcher& launcher;  // the device's descriptors, executors and workspaces (internal, as is `state`)
   detail::StreamState& state;
+  uint64_t activity;  // what a profiler calls this work; 0: it does not ask
 };
 using TaskRun = void (*)(const void* payload, const TaskContext& context);
 // What an error says about the payload, "aclnnAdd(float32[2, 3], ...)"; null: the task's name.
 using TaskDescribe = std::string (*)(const void* payload);
+// Fills in what a profiler is told besides name and device; null: it is not told of the task.
+using TaskActivity = void (*)(const void* payload, npu_activity& activity);
 
 struct TaskKind {
   const char* name;  // static storage
   TaskRun run;
   TaskDescribe describe = nullptr;
+  TaskActivity activity = nullptr;
 };
 
 class NPU_API LaunchQueue {
