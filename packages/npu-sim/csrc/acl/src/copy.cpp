@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "abi.h"
+#include "npu_sim/activity.h"
 #include "npu_sim/memory.h"
 
 using namespace npu_sim;
@@ -113,7 +114,10 @@ aclError aclrtMemcpy(void* dst, size_t destMax, const void* src, size_t count, a
   Direction d{};
   NPU_SIM_TRY(enter(&context));
   NPU_SIM_TRY(check_copy(dst, destMax, src, count, kind, &d));
+  const CallScope scope("aclrtMemcpy", {.count = count, .kind = kind, .async = false});
+  const int64_t begin = scope.observed() ? activity_now() : 0;
   std::memmove(shadow(dst), shadow(src), count);
+  if (scope.observed()) scope.ran(context->device.id, begin, activity_now());
   return ACL_SUCCESS;
 }
 
@@ -132,6 +136,7 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
     std::memmove(shadow(dst), shadow(src), count);
     return 0;
   };
+  const CallScope scope("aclrtMemcpyAsync", {.count = count, .kind = kind});
   uint64_t ticket = 0;
   NPU_SIM_TRY(s->enqueue("aclrtMemcpyAsync", copy, Engine::copy, &ticket));
   const void* host = d.dst == Place::host ? dst : d.src == Place::host ? src : nullptr;
@@ -142,7 +147,11 @@ aclError aclrtMemset(void* devPtr, size_t maxCount, int32_t value, size_t count)
   std::shared_ptr<Context> context;
   NPU_SIM_TRY(enter(&context));
   NPU_SIM_TRY(check_set(devPtr, maxCount, count));
+  const CallScope scope("aclrtMemset",
+                        {.count = count, .value = static_cast<uint32_t>(value), .async = false});
+  const int64_t begin = scope.observed() ? activity_now() : 0;
   std::memset(shadow(devPtr), value, count);
+  if (scope.observed()) scope.ran(context->device.id, begin, activity_now());
   return ACL_SUCCESS;
 }
 
@@ -155,6 +164,7 @@ aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t c
     std::memset(shadow(devPtr), value, count);
     return 0;
   };
+  const CallScope scope("aclrtMemsetAsync", {.count = count, .value = static_cast<uint32_t>(value)});
   return enqueue(*s, "aclrtMemsetAsync", set, Engine::copy);
 }
 

@@ -70,6 +70,7 @@ int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket
     return fail(error_,
                 std::string(name) + " is refused: the stream stops on failure, and " + error_message_);
   }
+  std::unique_ptr<PendingActivity> activity(pending_activity());
   std::unique_lock lock(mutex_);
   if (pending_.size() >= kDepth && !on_worker()) {
     ++waiters_;
@@ -79,7 +80,7 @@ int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket
   // After the wait: the stream may have been destroyed meanwhile, and nobody would run the task.
   if (closed_)
     return fail(ACL_ERROR_RT_INVALID_HANDLE, std::string(name) + " is refused: its stream was destroyed");
-  pending_.push_back({name, std::move(task), engine});
+  pending_.push_back({name, std::move(task), engine, std::move(activity)});
   uint64_t mine = submitted_.load(std::memory_order_relaxed) + 1;
   submitted_.store(mine, std::memory_order_release);
   if (ticket) *ticket = mine;
@@ -142,7 +143,7 @@ void Stream::run(Item& item) {
   if (!begin_task())
     for (;;) pause();
   try {
-    code = item.task();
+    code = item.activity ? perform(item) : item.task();
     if (code) message = take_error_message();
   } catch (const std::exception& e) {
     code = ACL_ERROR_RT_AICORE_EXCEPTION;
@@ -151,6 +152,17 @@ void Stream::run(Item& item) {
   end_task();
   if (compute) device.slots.release(std::chrono::nanoseconds(Clock::now() - begin).count());
   if (code) record_error(item.name, code, message);
+}
+
+// Runs a task that somebody listens to.
+int Stream::perform(Item& item) {
+  const int64_t begin = activity_now();
+  const int code = item.task();
+  const int64_t end = activity_now();
+  if (const auto* observer = activity_observer.load(std::memory_order_acquire))
+    observer->task_ran({item.name, item.engine, device.id, id, item.activity->correlation, begin, end,
+                        item.activity->facts});
+  return code;
 }
 
 void Stream::record_error(const char* name, int code, const std::string& message) {

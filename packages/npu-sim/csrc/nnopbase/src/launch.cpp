@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "npu_sim/activity.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
 #include "npu_sim/nnop/call.h"
@@ -102,6 +103,7 @@ aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size,
     if (auto bad = check(op, workspace, workspace_size, executor)) return bad;
     std::shared_ptr<Stream> stream;
     if (int code = stream_of(handle, &stream)) return code;
+    const CallScope scope(op.name);
     Owned call(executor->repeatable ? executor->clone() : executor);
     if (!executor->data_dependent())
       return enqueue(*stream, op.name, [call = std::move(call)] { return run(*call); });

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "npu_sim/activity.h"
 #include "npu_sim/handle_table.h"
 #include "npu_sim/stream.h"
 
@@ -65,10 +66,12 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
     const char* name;
     Task task;
     Engine engine;
+    std::unique_ptr<PendingActivity> activity;
   };
 
   void work();
   void run(Item& item);
+  int perform(Item& item);
   void record_error(const char* name, int code, const std::string& message);
   bool take(std::vector<Item>& batch);
 
