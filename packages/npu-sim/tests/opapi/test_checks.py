@@ -39,6 +39,12 @@ def test_a_null_tensor_is_refused_by_name(cann: Cann, at: int, name: str) -> Non
     assert f"parameter '{name}' is null" in message
 
 
+def test_a_negative_standard_deviation_has_the_code_that_cann_gives_it(cann: Cann) -> None:
+    code, message = refusal(cann, "aclnnInplaceNormal", X, 0.0, -1.0, 0, 0)
+    assert code == NULL
+    assert "'std' is -1.000000; expected at least 0" in message
+
+
 def test_an_optional_parameter_may_be_null(cann: Cann) -> None:
     with cann.arguments("aclnnBinaryCrossEntropyWithLogits", X, X, None, None, 1, torch.empty(())) as call:
         size, executor = call.prepare()
@@ -117,9 +123,11 @@ def test_more_than_eight_dims_are_refused(cann: Cann) -> None:
         ("aclnnSoftmaxBackward", (X, X.half(), 1, X), "'output' is float16[2, 3]; expected dtype float32"),
         ("aclnnPowTensorTensor", (X > 0, X > 0, X > 0), "'exponent' is bool to the power of bool"),
         ("aclnnAdds", (IDX, 0.5, 1, IDX), "'out' is int64[2]; expected a dtype that a floating point result casts to"),
-        ("aclnnInplaceMuls", (X > 0, 2), "'selfRef' is bool[2, 3]; expected a dtype that a integer result casts to"),
+        ("aclnnInplaceMuls", (X > 0, 2), "'selfRef' is bool[2, 3]; expected a dtype that an integer result casts to"),
         ("aclnnAdd", (IDX, IDX, 0.5, IDX), "'alpha' is float64; expected a number that an integer result"),
+        ("aclnnGeluBackwardV2", (X, X, "none", X.half()), "'gradInput' is float16[2, 3]; expected dtype float32"),
         # attributes
+        ("aclnnGeluBackwardV2", (X, X, "erf", X), "'approximate' is erf; expected none or tanh"),
         ("aclnnDivMod", (X, X, 3, X), "'mode' is 3; expected 0 (true), 1 (trunc) or 2 (floor)"),
         ("aclnnDivMods", (COMPLEX, 2, 1, COMPLEX), "'self' is complex64[2]; expected no complex dtype in modes 1"),
         ("aclnnInplaceBernoulli", (X, 1.5, 0, 0), "'prob' is 1.500000; expected a probability from 0 to 1"),

@@ -112,6 +112,8 @@ void broadcast_with(const Call& c, Shape& s, const char* p, const FlatTensor& t)
 
 // Bool < integer < floating point < complex.
 int category(aclDataType t);
+// Refuses what is described as `found` unless a result of `from`, a category, casts to `to`.
+void expect_castable(const Call& c, const char* param, const std::string& found, aclDataType to, int from);
 
 // `dim` in [-rank, rank), made positive; a 0-dim tensor has the one dim that 1 would have.
 inline int64_t wrap(const Call& c, const char* param, int64_t dim, int64_t rank) {

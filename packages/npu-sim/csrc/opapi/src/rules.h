@@ -52,6 +52,8 @@ Rule dtype_between;
 Rule absolute;
 // 'mode' of a division is 0 to 2, and complex numbers only take 0.
 Rule division_mode;
+// 'approximate' is none or tanh; the output has the dtype that the inputs promote to.
+Rule gelu_backward;
 // Not every input is bool.
 Rule no_two_bools;
 
@@ -121,6 +123,10 @@ Rule probability;
 // A bit for each of 'shape', 128 at a time.
 Rule dropout_mask;
 Rule dropout;
+// 'std' is not negative.
+Rule normal;
+// Seed and offset in device memory are one number each.
+Rule seeds;
 // 'from' is at most 'to'; for integers less.
 Rule uniform;
 Rule random_integers;

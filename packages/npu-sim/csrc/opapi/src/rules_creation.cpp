@@ -93,6 +93,18 @@ void dropout(const Call& c) {
     refuse(c, "mask", nnop::describe(mask), "at least " + std::to_string(bytes) + " bytes");
 }
 
+// The code for a null pointer: so CANN answers here.
+void normal(const Call& c) {
+  if (real(c, "std") < 0)
+    throw nnop::Refusal{ACLNN_ERR_PARAM_NULLPTR, std::string(c.op().name) + ": parameter 'std' is " +
+                                                     std::to_string(real(c, "std")) +
+                                                     "; expected at least 0"};
+}
+
+void seeds(const Call& c) {
+  for (const char* name : {"seedTensor", "offsetTensor"}) rules::expect_numel(c, name, at(c, name), 1);
+}
+
 void uniform(const Call& c) {
   if (!(real(c, "from") <= real(c, "to")))
     refuse(c, "from", std::to_string(real(c, "from")), "at most 'to', " + std::to_string(real(c, "to")));

@@ -7,16 +7,10 @@ namespace npu_sim::ops::rules {
 
 namespace {
 
-constexpr const char* kCategories[] = {"bool", "integer", "floating point", "complex"};
-
 aclDataType wanted(const Call& c) { return static_cast<aclDataType>(number(c, "dtype")); }
 
-void expect_castable(const Call& c, const char* param, const std::string& found, aclDataType to,
-                     aclDataType from) {
-  if (category(to) < category(from))
-    refuse(c, param, found,
-           std::string("a dtype that a ") + kCategories[category(from)] + " result casts to");
-}
+// What float32, float16 and bfloat16 promote to.
+aclDataType promoted(aclDataType a, aclDataType b) { return a == b ? a : ACL_FLOAT; }
 
 }  // namespace
 
@@ -42,8 +36,8 @@ void dtype_given(const Call& c) {
 void dtype_between(const Call& c) {
   const auto [p, t] = first_output(c);
   const aclDataType dtype = wanted(c);
-  expect_castable(c, "dtype", nnop::dtype_name(dtype), dtype, first_input(c).dtype);
-  expect_castable(c, p.name, nnop::describe(t), t.dtype, dtype);
+  expect_castable(c, "dtype", nnop::dtype_name(dtype), dtype, category(first_input(c).dtype));
+  expect_castable(c, p.name, nnop::describe(t), t.dtype, category(dtype));
 }
 
 void absolute(const Call& c) {
@@ -65,6 +59,16 @@ void division_mode(const Call& c) {
   for_each_input(c, [&](const Param& p, const FlatTensor& t) {
     if (category(t.dtype) == 3) refuse(c, p.name, nnop::describe(t), "no complex dtype in modes 1 and 2");
   });
+}
+
+void gelu_backward(const Call& c) {
+  broadcast(c);
+  const int i = find(c, "approximate");
+  const auto how = i < 0 ? "none" : c.string(static_cast<uint32_t>(i));
+  if (how != "none" && how != "tanh") refuse(c, "approximate", std::string(how), "none or tanh");
+  const auto [p, t] = first_output(c);
+  expect_dtype(c, p.name, t, promoted(at(c, "gradOutput").dtype, at(c, "self").dtype),
+               "what the inputs promote to");
 }
 
 void no_two_bools(const Call& c) {

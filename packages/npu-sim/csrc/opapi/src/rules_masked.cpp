@@ -40,7 +40,8 @@ void masked_select(const Call& c) {
   expect_numel(c, p.name, out, n);
 }
 
-// A row of indices for each element, if none of them is zero.
+// A row of indices for each element, if none of them is zero. CANN does not look, and would write behind the
+// output.
 void nonzero(const Call& c) {
   const FlatTensor& self = first_input(c);
   const auto [p, out] = first_output(c);

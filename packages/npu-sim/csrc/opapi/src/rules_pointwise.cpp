@@ -29,6 +29,12 @@ int category(aclDataType t) {
   }
 }
 
+void expect_castable(const Call& c, const char* param, const std::string& found, aclDataType to, int from) {
+  static constexpr const char* kResults[] = {"a bool", "an integer", "a floating point", "a complex"};
+  if (category(to) < from)
+    refuse(c, param, found, std::string("a dtype that ") + kResults[from] + " result casts to");
+}
+
 void broadcast_with(const Call& c, Shape& s, const char* p, const FlatTensor& t) {
   auto d = t.sizes();
   if (d.size() > s.size()) s.insert(s.begin(), d.size() - s.size(), 1);
@@ -68,10 +74,7 @@ void castable(const Call& c, int least) {
       refuse(c, "alpha", nnop::dtype_name(alpha), "a number that an integer result can be multiplied by");
   }
   for_each_output(c, [&](const Param& p, const FlatTensor& t) {
-    static constexpr const char* kNames[] = {"bool", "integer", "floating point", "complex"};
-    if (category(t.dtype) < from)
-      refuse(c, p.name, nnop::describe(t),
-             std::string("a dtype that a ") + kNames[from] + " result casts to");
+    expect_castable(c, p.name, nnop::describe(t), t.dtype, from);
   });
 }
 

@@ -53,8 +53,8 @@ NPU_SIM_KERNEL(aclnnGeluV2, rules::all<rules::first_shape, rules::one_dtype>) =
 NPU_SIM_KERNEL(aclnnGeluBackward, rules::broadcast) = [](In grad, In self, Out out) {
   at::gelu_backward_out(out, grad, self, "tanh");
 };
-NPU_SIM_KERNEL(aclnnGeluBackwardV2, rules::broadcast) = [](In grad, In self, std::string_view approximate,
-                                                           Out out) {
+NPU_SIM_KERNEL(aclnnGeluBackwardV2, rules::gelu_backward) = [](In grad, In self, std::string_view approximate,
+                                                               Out out) {
   at::gelu_backward_out(out, grad, self, approximate);
 };
 

@@ -54,9 +54,11 @@ void each(List out, F f) {
   }
 }
 
-// Integers have no exponential in torch: computed in floating point.
-void expect_real(In t) {
-  TORCH_CHECK_NOT_IMPLEMENTED(!c10::isIntegralType(t.scalar_type(), /*includeBool=*/true), "integers");
+// Integers have no exponential in torch: computed in floating point. Said before anything is written, since
+// outputs may be the inputs.
+void expect_real(List x) {
+  for (const at::Tensor& t : x)
+    TORCH_CHECK_NOT_IMPLEMENTED(!c10::isIntegralType(t.scalar_type(), /*includeBool=*/true), "integers");
 }
 
 // A scalar as an operand that does not raise the tensors' dtype within its category.
@@ -93,16 +95,12 @@ NPU_SIM_KERNEL(aclnnForeachErfc, rules::lists) = [](List x, List out) {
   each(out, [&](size_t i, Out o) { at::erfc_out(o, x[i]); });
 };
 NPU_SIM_KERNEL(aclnnForeachExp, rules::lists) = [](List x, List out) {
-  each(out, [&](size_t i, Out o) {
-    expect_real(x[i]);
-    at::exp_out(o, x[i]);
-  });
+  expect_real(x);
+  each(out, [&](size_t i, Out o) { at::exp_out(o, x[i]); });
 };
 NPU_SIM_KERNEL(aclnnForeachExpm1, rules::lists) = [](List x, List out) {
-  each(out, [&](size_t i, Out o) {
-    expect_real(x[i]);
-    at::expm1_out(o, x[i]);
-  });
+  expect_real(x);
+  each(out, [&](size_t i, Out o) { at::expm1_out(o, x[i]); });
 };
 NPU_SIM_KERNEL(aclnnForeachLog, rules::lists) = [](List x, List out) {
   each(out, [&](size_t i, Out o) { at::log_out(o, x[i]); });

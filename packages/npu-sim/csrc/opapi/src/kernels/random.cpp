@@ -164,18 +164,19 @@ NPU_SIM_KERNEL(aclnnInplaceUniform, rules::uniform) = [](Out self, double from, 
                                                          int64_t offset) {
   uniform(self, from, to, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceUniformTensor, rules::uniform) = [](Out self, double from, double to, In seed,
-                                                               In offset, int64_t more) {
-  uniform(self, from, to, {seed, offset, more});
-};
-NPU_SIM_KERNEL(aclnnInplaceNormal, rules::none) = [](Out self, double mean, double std, int64_t seed,
-                                                     int64_t offset) {
+NPU_SIM_KERNEL(aclnnInplaceUniformTensor, rules::all<rules::uniform, rules::seeds>) =
+    [](Out self, double from, double to, In seed, In offset, int64_t more) {
+      uniform(self, from, to, {seed, offset, more});
+    };
+NPU_SIM_KERNEL(aclnnInplaceNormal, rules::normal) = [](Out self, double mean, double std, int64_t seed,
+                                                       int64_t offset) {
   normal(self, mean, std, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceNormalTensor, rules::none) = [](Out self, double mean, double std, In seed,
-                                                           In offset, int64_t more) {
-  normal(self, mean, std, {seed, offset, more});
-};
+NPU_SIM_KERNEL(aclnnInplaceNormalTensor, rules::all<rules::normal, rules::seeds>) =
+    [](Out self, double mean, double std, In seed, In offset, int64_t more) {
+      normal(self, mean, std, {seed, offset, more});
+    };
+// Whether CANN refuses a negative std here is not public.
 NPU_SIM_KERNEL(aclnnNormalFloatFloat, rules::none) = [](double mean, double std, int64_t seed, int64_t offset,
                                                         Out out) {
   normal(out, mean, std, {seed, offset});
@@ -194,15 +195,16 @@ NPU_SIM_KERNEL(aclnnInplaceRandom, rules::random_integers) = [](Out self, int64_
                                                                 int64_t seed, int64_t offset) {
   integers(self, from, to, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceRandomTensor, rules::random_integers) = [](Out self, int64_t from, int64_t to,
-                                                                      In seed, In offset, int64_t more) {
-  integers(self, from, to, {seed, offset, more});
-};
+NPU_SIM_KERNEL(aclnnInplaceRandomTensor, rules::all<rules::random_integers, rules::seeds>) =
+    [](Out self, int64_t from, int64_t to, In seed, In offset, int64_t more) {
+      integers(self, from, to, {seed, offset, more});
+    };
+// One tensor, and nothing but its seed.
 NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromTo, rules::none) = [](Out self, int64_t seed, int64_t offset) {
   integers(self, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromToTensor, rules::none) = [](Out self, In seed, In offset,
-                                                                        int64_t more) {
+NPU_SIM_KERNEL(aclnnInplaceRandomWithoutFromToTensor, rules::seeds) = [](Out self, In seed, In offset,
+                                                                         int64_t more) {
   integers(self, {seed, offset, more});
 };
 NPU_SIM_KERNEL(aclnnInplaceBernoulli, rules::probability) = [](Out self, Num prob, int64_t seed,
@@ -234,7 +236,7 @@ NPU_SIM_KERNEL(aclnnDropoutGenMaskV2, rules::dropout_mask) = [](at::IntArrayRef 
                                                                 int64_t offset, at::ScalarType, Out out) {
   dropout_mask(out, shape, p, {seed, offset});
 };
-NPU_SIM_KERNEL(aclnnDropoutGenMaskV2Tensor, rules::dropout_mask) =
+NPU_SIM_KERNEL(aclnnDropoutGenMaskV2Tensor, rules::all<rules::dropout_mask, rules::seeds>) =
     [](at::IntArrayRef shape, double p, In seed, In offset, int64_t more, at::ScalarType, Out out) {
       dropout_mask(out, shape, p, {seed, offset, more});
     };
