@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Dtypes that the device computes in and torch's CPU kernels do not: computed in a wider one.
-#include <ATen/ops/isnan.h>
 #include <ATen/ops/nan_to_num.h>
 #include <c10/core/ScalarType.h>
 #include <c10/util/Exception.h>
@@ -15,7 +14,10 @@ namespace npu_sim::ops {
 namespace {
 
 at::ScalarType wider(at::ScalarType t, int step) {
-  if (step == 2 && c10::isIntegralType(t, /*includeBool=*/true)) return at::kDouble;
+  if (step == 2) {
+    const at::ScalarType next = wider(t, 1);
+    return c10::isIntegralType(next, /*includeBool=*/false) ? at::kDouble : next;
+  }
   switch (t) {
     case at::kBool:
       return at::kByte;
@@ -37,11 +39,11 @@ at::ScalarType wider(at::ScalarType t, int step) {
 }
 
 template <class T>
-std::pair<at::Scalar, at::Scalar> limits() {
-  return {at::Scalar(std::numeric_limits<T>::min()), at::Scalar(std::numeric_limits<T>::max())};
+std::pair<int64_t, int64_t> limits() {
+  return {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
 }
 
-std::pair<at::Scalar, at::Scalar> limits_of(at::ScalarType t) {
+std::pair<int64_t, int64_t> limits_of(at::ScalarType t) {
   switch (t) {
     case at::kByte:
       return limits<uint8_t>();
@@ -49,8 +51,12 @@ std::pair<at::Scalar, at::Scalar> limits_of(at::ScalarType t) {
       return limits<int8_t>();
     case at::kShort:
       return limits<int16_t>();
+    case at::kUInt16:
+      return limits<uint16_t>();
     case at::kInt:
       return limits<int32_t>();
+    case at::kUInt32:
+      return limits<uint32_t>();
     default:
       return limits<int64_t>();
   }
@@ -65,9 +71,11 @@ void store(In from, const at::Tensor& to) {
     return;
   }
   const auto [low, high] = limits_of(to.scalar_type());
-  const at::Tensor above = from.ge(high.toDouble()), below = from.le(low.toDouble());
-  to.copy_(at::nan_to_num(from, 0.0, 0.0, 0.0).masked_fill_(above, 0).masked_fill_(below, 0));
-  to.masked_fill_(above, high).masked_fill_(below, low);
+  const at::Tensor above = from.ge(static_cast<double>(high)), below = from.le(static_cast<double>(low));
+  const at::Tensor fitting =
+      at::nan_to_num(from, 0.0, 0.0, 0.0).masked_fill_(above, 0).masked_fill_(below, 0);
+  // In int64, since torch fills no unsigned ones.
+  to.copy_(fitting.to(at::kLong).masked_fill_(above, high).masked_fill_(below, low));
 }
 
 }  // namespace
