@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "result.h"
+
+namespace npu_sim::hccl {
+
+// What a communicator is made with, from the environment and an HcclCommConfig.
+struct Options {
+  std::string name;  // empty: one is made up
+  std::chrono::milliseconds exec_timeout;
+  std::chrono::milliseconds connect_timeout;
+};
+
+// `config` may be null.
+HcclResult read_options(const char* call, const HcclCommConfig* config, Options* options);
+
+}  // namespace npu_sim::hccl
