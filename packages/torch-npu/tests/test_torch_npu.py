@@ -47,7 +47,7 @@ def test_the_version_is_what_metadata_says_and_names_the_owner() -> None:
     ("name", "said"),
     [
         ("profiler", "npu-profiler will bring it"),
-        ("contrib", "torch-npu will bring it"),
+        ("optim", "torch-npu will bring it"),
         ("npu_no_such_operator", "npu-ops has no operator npu::npu_no_such_operator"),
     ],
 )

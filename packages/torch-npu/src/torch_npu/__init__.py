@@ -1,7 +1,8 @@
 """The names that programs written for torch_npu import; what they name lives in npu-core and npu-ops.
 
 `torch_npu.npu` is `torch.npu`. Any other name is looked up among the operators of `torch.ops.npu`; an AttributeError
-names what is not there yet. Importing this before or after torch makes no difference, and nothing of torch is patched.
+names what is not there yet. Importing this before or after torch makes no difference, and nothing of torch is patched,
+unless `torch_npu.contrib.transfer_to_npu` is imported.
 """
 
 import sys
@@ -18,7 +19,6 @@ __version__ = "2.13.0+modular.1"
 _LATER = {
     "profiler": "npu-profiler",
     "distributed": "npu-dist",
-    "contrib": "torch-npu",
     "optim": "torch-npu",
     "utils": "torch-npu",
     "onnx": "torch-npu",
