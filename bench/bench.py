@@ -1,6 +1,7 @@
 """What the wheels cost, measured in one run: at import, on disk, at build, and on the host for each small operator.
 
-Run by `nox -s bench`. Every number is a median of several runs on this machine; the goals stand beside them.
+Run by `nox -s bench`. Seconds of import are the least of several runs, with and without us; memory, modules and host
+times are medians; size and build are measured once. The goals stand beside them.
 """
 
 from __future__ import annotations

@@ -64,6 +64,17 @@ process = mp.get_context("fork").Process(target=child)
 process.start(); process.join()
 assert process.exitcode == 0
 """,
+    "profiling-with-the-default-activities": """
+with torch.profiler.profile() as p:
+    torch.ones(2) + 1
+assert any(e.key == "aten::add" for e in p.key_averages())
+assert not torch.npu.is_initialized()
+""",
+    "profiling-with-stacks": """
+with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], with_stack=True) as p:
+    (torch.ones(2, requires_grad=True) + 1).sum().backward()
+assert any(e.key == "aten::add" for e in p.key_averages())
+""",
     "profiling": """
 with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as p:
     torch.ones(2) + 1

@@ -124,9 +124,7 @@ for _ in range(3):
 
 
 @pytest.mark.parametrize("blocking", ["0", "1"])
-def test_an_error_on_the_device_names_the_operator_and_the_line_that_launched_it(
-    full: Environment, blocking: str
-) -> None:
+def test_an_error_on_the_device_names_the_operator(full: Environment, blocking: str) -> None:
     code = """
 import torch
 weight, where = torch.ones(4, 2).npu(), torch.tensor([7]).npu()

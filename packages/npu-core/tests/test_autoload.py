@@ -179,6 +179,15 @@ CPU_WORK = {
         "import io; b = io.BytesIO(); torch.save(torch.ones(2), b); b.seek(0)\n"
         "out = torch.load(b, map_location='cpu').sum().item() == 2"
     ),
+    "profiling with the default activities": (
+        "with torch.profiler.profile() as p: torch.ones(2) + 1\n"
+        "out = any(e.key == 'aten::add' for e in p.key_averages())"
+    ),
+    "profiling with stacks": (
+        "with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], with_stack=True) as p:\n"
+        "    torch.ones(2, requires_grad=True).sum().backward()\n"
+        "out = any(e.key == 'aten::sum' for e in p.key_averages())"
+    ),
     "a forked child": (
         "import os; pid = os.fork()\n"
         "if pid == 0: os._exit(0 if torch.ones(2).sum().item() == 2 else 1)\n"

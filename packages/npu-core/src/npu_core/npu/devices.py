@@ -67,7 +67,13 @@ _maybe_exchange_device = _exchange_device  # torch.cuda's second one creates no 
 
 
 def synchronize(device: Device = None) -> None:
-    """Waits for all work on `device` (default: current), and raises the first error that happened there."""
+    """Waits for all work on `device` (default: current), and raises the first error that happened there.
+
+    Where no device was started there is nothing to wait for, and none is started for it: torch's profiler calls this at
+    the end of every program that it records, also where there is no device.
+    """
+    if device is None and not is_initialized() and not _is_in_bad_fork():
+        return
     index = _get_device_index(device, optional=True)
     _lazy_init()
     _binding.C.synchronize(index)

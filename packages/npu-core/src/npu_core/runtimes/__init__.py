@@ -15,6 +15,7 @@ A provider is a function without arguments that returns a dict and loads nothing
 ====================  =================================================================================================
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
@@ -47,6 +48,17 @@ class Selection(NamedTuple):
     chosen: Candidate | None
     reason: Reason
     candidates: tuple[Candidate, ...]
+
+
+def preload() -> None:
+    """Imports every provider and asks none. What fails here is said by `candidates`.
+
+    torch's profiler loses the names of modules that are imported while it records stacks, and then cannot decode them.
+    So the first question about devices, which a backward pass on the CPU asks too, must import nothing.
+    """
+    for entry in wheels.entry_points(GROUP):
+        with contextlib.suppress(Exception, SystemExit):
+            entry.load()
 
 
 def candidates() -> tuple[Candidate, ...]:
