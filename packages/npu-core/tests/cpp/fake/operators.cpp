@@ -66,11 +66,12 @@ int begin(const char* op, const std::string& details, aclOpExecutor made, uint64
 
 int finish(aclOpExecutor* e, aclrtStream stream, uint64_t workspace) {
   std::string details;
-  for (const aclTensor* t : e->inputs) details += (t ? hex(t->address) : "null") + " ";
+  auto add = [&](const aclTensor* t) { details += (t ? hex(t->address) : "null") + " "; };
+  for (const aclTensor* t : e->inputs) add(t);
   for (const aclTensorList* l : e->input_lists)
-    for (const aclTensor* t : l->tensors) details += hex(t->address) + " ";
+    for (const aclTensor* t : l->tensors) add(t);
   details += "-> ";
-  for (const aclTensor* t : e->outputs) details += hex(t->address) + " ";
+  for (const aclTensor* t : e->outputs) add(t);
   const int code =
       fake().note(e->op, details + "on " + hex(stream) + " workspace " + std::to_string(workspace));
   if (!e->repeatable) {
