@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where work is reported to a profiler. Without one: a load and a branch at the enqueue, a branch at the launch.
+// Where work is reported to a profiler. Without one: a load and a branch at the enqueue, a branch at the
+// launch.
 #pragma once
 
 #include <atomic>
@@ -40,8 +41,8 @@ class EnqueueScope {
   const npu_activity_hooks* hooks_ = nullptr;
 };
 
-// The call that hands the work to CANN. As narrow as it can be: with a stream that has nothing else to do, what
-// lies between the two would be counted as the device's time.
+// The call that hands the work to CANN. As narrow as it can be: with a stream that has nothing else to do,
+// what lies between the two would be counted as the device's time.
 class LaunchScope {
  public:
   LaunchScope(uint64_t id, aclrtStream stream) : id_(id), stream_(stream) {

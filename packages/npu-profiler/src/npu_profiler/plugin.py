@@ -1,5 +1,35 @@
-"""What npu-core calls to make the profiler known."""
+"""The entry point ``npu.plugins: profiler``: offers the device's activities to torch's profiler."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pathlib import Path
+
+LIBRARY = Path(__file__).parent / "lib" / "libnpu_profiler.so"
 
 
-def activate(table: int) -> None:
-    """Registers nothing yet: there is no device activity to offer to torch.profiler."""
+def activate(address: int) -> None:
+    """Registers a Kineto profiler for device npu, and `torch.npu.profiler`. Nothing runs before a profile starts.
+
+    `address` is that of npu-core's C table (``npu/core/abi.h``). Raises ImportError if the library cannot be loaded
+    or refuses the table; the message says what it needs. torch must have been imported.
+    """
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise ImportError(f"cannot load {LIBRARY}: {error}; pip install --force-reinstall npu-profiler") from error
+    library.npu_plugin_init.restype = ctypes.c_char_p
+    library.npu_plugin_init.argtypes = [ctypes.c_void_p]
+    refusal = library.npu_plugin_init(address)
+    if refusal is not None:
+        why = refusal.decode()
+        raise ImportError(f"npu-profiler refuses npu-core's table: {why}; pip install -U npu-core npu-profiler")
+    library.npu_profiler_register.restype = None
+    library.npu_profiler_register()
+
+    from npu_profiler import profiler
+
+    sys.modules["torch.npu.profiler"] = profiler
+    if "torch.npu" in sys.modules:
+        sys.modules["torch.npu"].__dict__["profiler"] = profiler

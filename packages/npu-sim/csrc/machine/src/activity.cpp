@@ -36,7 +36,8 @@ void CallScope::leave() {
 }
 
 void CallScope::ran(int device, int64_t begin_ns, int64_t end_ns) const {
-  if (observer_) observer_->task_ran({name_, Engine::copy, device, -1, correlation_, begin_ns, end_ns, facts_});
+  if (observer_)
+    observer_->task_ran({name_, Engine::copy, device, -1, correlation_, begin_ns, end_ns, facts_});
 }
 
 PendingActivity* pending_activity() {

@@ -1,4 +1,6 @@
 // The activity half of the interface.
+#include "abi.h"
+
 #include <array>
 
 #include "buffers.h"
@@ -52,7 +54,9 @@ msptiResult msptiActivityDisable(msptiActivityKind kind) {
   return MSPTI_SUCCESS;
 }
 
-bool msptiActivityIsEnabled(msptiActivityKind kind) { return known(kind) && Recorder::instance().enabled(kind); }
+bool msptiActivityIsEnabled(msptiActivityKind kind) {
+  return known(kind) && Recorder::instance().enabled(kind);
+}
 
 // Where a thread is in a buffer is the library's to know, as in CANN: `record` is an output only.
 msptiResult msptiActivityGetNextRecord(uint8_t* buffer, size_t validBufferSizeBytes, msptiActivity** record) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The client's buffers: asked for when a record has no room, given back when full, at a flush, or periodically.
+// The client's buffers: asked for when a record has no room, given back when full, at a flush, or
+// periodically.
 #pragma once
 
 #include <condition_variable>
@@ -14,7 +15,8 @@ namespace npu_sim::mspti {
 
 class Buffers {
  public:
-  // Starts the thread that gives full buffers back: a stream's worker must not run the client's code for long.
+  // Starts the thread that gives full buffers back: a stream's worker must not run the client's code for
+  // long.
   void open(msptiBuffersCallbackRequestFunc request, msptiBuffersCallbackCompleteFunc complete);
   // Ends the thread, after what is full was given back.
   void close();

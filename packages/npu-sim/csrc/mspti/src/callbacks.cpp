@@ -1,3 +1,5 @@
+#include "abi.h"
+
 #include "callbacks.h"
 
 #include <array>
@@ -61,7 +63,8 @@ Place place_of(const char* name) {
 msptiResult check(msptiSubscriberHandle subscriber, msptiCallbackDomain domain) {
   if (!preloaded()) return MSPTI_ERROR_WITHOUT_LD_PRELOAD;
   if (!g_subscribed.load() || subscriber != &g_subscriber) return MSPTI_ERROR_INVALID_PARAMETER;
-  if (domain <= MSPTI_CB_DOMAIN_INVALID || domain >= MSPTI_CB_DOMAIN_SIZE) return MSPTI_ERROR_INVALID_PARAMETER;
+  if (domain <= MSPTI_CB_DOMAIN_INVALID || domain >= MSPTI_CB_DOMAIN_SIZE)
+    return MSPTI_ERROR_INVALID_PARAMETER;
   return MSPTI_SUCCESS;
 }
 

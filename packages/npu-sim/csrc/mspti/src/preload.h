@@ -5,8 +5,8 @@
 
 namespace npu_sim::mspti {
 
-// Whether this library was preloaded, which CANN's wants for what it learns by interposing functions: callbacks,
-// collectives of the old kind, and memory. Kernels, calls and markers come without.
+// Whether this library was preloaded, which CANN's wants for what it learns by interposing functions:
+// callbacks, collectives of the old kind, and memory. Kernels, calls and markers come without.
 bool preloaded();
 bool needs_preload(msptiActivityKind kind);
 

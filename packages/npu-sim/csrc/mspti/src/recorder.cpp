@@ -32,9 +32,13 @@ bool starts_with(const char* name, const char* prefix) {
 void add_kernel(const TaskActivity& task) {
   // A device's kernel has the operator's name, not that of the function which launched it.
   const char* name = starts_with(task.name, "aclnn") ? task.name + 5 : task.name;
-  append(msptiActivityKernel{MSPTI_ACTIVITY_KIND_KERNEL, static_cast<uint64_t>(task.begin_ns),
-                             static_cast<uint64_t>(task.end_ns), {device_of(task), stream_of(task)},
-                             task.correlation, "KERNEL_AICORE", name});
+  append(msptiActivityKernel{MSPTI_ACTIVITY_KIND_KERNEL,
+                             static_cast<uint64_t>(task.begin_ns),
+                             static_cast<uint64_t>(task.end_ns),
+                             {device_of(task), stream_of(task)},
+                             task.correlation,
+                             "KERNEL_AICORE",
+                             name});
 }
 
 msptiActivityMemcpyKind copy_kind(int32_t kind) {
@@ -77,11 +81,17 @@ void add_collective(const TaskActivity& task) {
                                       task.facts.count
                                           ? static_cast<msptiCommunicationDataType>(task.facts.kind)
                                           : MSPTI_ACTIVITY_COMMUNICATION_INVALID_TYPE,
-                                      task.facts.count, {device_of(task), stream_of(task)}, begin, end, "",
-                                      task.name, group, task.correlation});
+                                      task.facts.count,
+                                      {device_of(task), stream_of(task)},
+                                      begin,
+                                      end,
+                                      "",
+                                      task.name,
+                                      group,
+                                      task.correlation});
   if (wanted(MSPTI_ACTIVITY_KIND_HCCL))
-    append(msptiActivityHccl{MSPTI_ACTIVITY_KIND_HCCL, begin, end, {device_of(task), stream_of(task)}, 0.0,
-                             task.name, group});
+    append(msptiActivityHccl{
+        MSPTI_ACTIVITY_KIND_HCCL, begin, end, {device_of(task), stream_of(task)}, 0.0, task.name, group});
 }
 
 void task_ran(const TaskActivity& task) {
@@ -98,13 +108,16 @@ void call_left(const char* name, uint64_t correlation, int64_t begin_ns, int64_t
   call_back(MSPTI_API_EXIT, name, correlation);
   const bool runtime = starts_with(name, "aclrt");
   bool external = wanted(MSPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION);
-  for (msptiActivityKind kind : {MSPTI_ACTIVITY_KIND_API, runtime ? MSPTI_ACTIVITY_KIND_RUNTIME_API
-                                                                  : MSPTI_ACTIVITY_KIND_ACL_API}) {
+  for (msptiActivityKind kind :
+       {MSPTI_ACTIVITY_KIND_API, runtime ? MSPTI_ACTIVITY_KIND_RUNTIME_API : MSPTI_ACTIVITY_KIND_ACL_API}) {
     if (!wanted(kind)) continue;
     // The external ids of a call come before its first record.
     if (std::exchange(external, false)) append_external(correlation);
-    append(msptiActivityApi{kind, static_cast<uint64_t>(begin_ns), static_cast<uint64_t>(end_ns),
-                            {static_cast<uint32_t>(getpid()), static_cast<uint32_t>(gettid())}, correlation,
+    append(msptiActivityApi{kind,
+                            static_cast<uint64_t>(begin_ns),
+                            static_cast<uint64_t>(end_ns),
+                            {static_cast<uint32_t>(getpid()), static_cast<uint32_t>(gettid())},
+                            correlation,
                             name});
   }
 }

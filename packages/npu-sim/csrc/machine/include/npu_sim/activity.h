@@ -19,7 +19,8 @@ struct ActivityFacts {
   int32_t kind = 0;    // aclrtMemcpyKind; HcclDataType of a collective
   uint32_t value = 0;  // of a set
   bool async = true;
-  const char* group = nullptr;  // of a collective: its communicator's name, which lives as long as the process
+  const char* group =
+      nullptr;  // of a collective: its communicator's name, which lives as long as the process
 };
 
 struct TaskActivity {
@@ -52,7 +53,8 @@ inline int64_t activity_now() {
 class NPU_SIM_API CallScope {
  public:
   explicit CallScope(const char* name, const ActivityFacts& facts = {}) {
-    if (const auto* observer = activity_observer.load(std::memory_order_acquire)) enter(*observer, name, facts);
+    if (const auto* observer = activity_observer.load(std::memory_order_acquire))
+      enter(*observer, name, facts);
   }
   ~CallScope() {
     if (observer_) leave();
