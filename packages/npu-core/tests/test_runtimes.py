@@ -92,6 +92,13 @@ def test_cann_is_looked_for_in_every_documented_place(
     assert (str(home) if where == "installed" else where) in found["reason"]
 
 
+def test_a_home_without_cann_is_named_with_its_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASCEND_HOME_PATH", "/misspelt")
+    found = cann.find(("/nowhere",), str(tmp_path / "davinci[0-9]*"))
+    assert "ASCEND_HOME_PATH=/misspelt" in found["reason"]
+    assert "/nowhere" in found["reason"]
+
+
 def test_a_missing_library_is_named(cann_tree: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "davinci0").touch()
     home = cann_tree(libraries=("libascendcl.so", "libopapi.so"))

@@ -35,7 +35,9 @@ def find(installed: tuple[str, ...], nodes: str) -> dict[str, Any]:
     answer: dict[str, Any] = {"name": "cann", "library_dir": None, "version": None, "hardware": hardware}
     place = next((p for p in _places(installed) if os.path.isfile(os.path.join(p[1], LIBRARIES[0]))), None)
     if place is None:
-        searched = ", ".join(dict.fromkeys(p[0] for p in _places(installed)))
+        roots = dict(env.cann_roots())  # a root that does not exist is mostly a misspelt one: say its value
+        names = dict.fromkeys(source for source, _ in _places(installed))
+        searched = ", ".join(f"{name}={roots[name]}" if name in roots else name for name in names)
         return {**answer, "reason": f"libascendcl.so not found (searched {searched})", "remedy": _TOOLKIT}
     source, folder = place
     answer["version"] = version = _version(folder)
