@@ -1,0 +1,13 @@
+"""The compiled half of npu-dist."""
+
+from datetime import timedelta
+
+from torch._C._distributed_c10d import Backend, Store
+
+def plugin_init(table: int) -> str | None:
+    """Takes the address of npu-core's C table. Returns None, or why it is refused. A second call changes nothing."""
+
+class ProcessGroupHCCL(Backend):
+    """One process group's collectives on npu."""
+
+    def __init__(self, store: Store, rank: int, size: int, name: str, timeout: timedelta) -> None: ...
