@@ -107,11 +107,11 @@ bool Mspti::start(std::string* reason) {
   }
   api_->msptiActivityRegisterCallbacks(&Mspti::request, &Mspti::complete);
   if (enable(reason)) return true;
-  stop();
+  stop({});
   return false;
 }
 
-Spans Mspti::stop() {
+Spans Mspti::stop(const std::set<int32_t>& launch_threads) {
   if (!subscriber_) return {};
   for (auto kind :
        {MSPTI_ACTIVITY_KIND_KERNEL, MSPTI_ACTIVITY_KIND_COMMUNICATION, MSPTI_ACTIVITY_KIND_MEMCPY,
@@ -122,12 +122,19 @@ Spans Mspti::stop() {
   copies_ = false;
 
   std::lock_guard lock(mutex_);
+  Spans kept;
   for (Span& span : spans_) {
     const auto found = launches_.find(span.launch);
-    span.launch = found == launches_.end() ? 0 : found->second;
+    const auto caller = callers_.find(span.launch);
+    const bool known = found != launches_.end();
+    if (!known && caller != callers_.end() && launch_threads.count(caller->second)) continue;
+    span.launch = known ? found->second : 0;
+    kept.push_back(std::move(span));
   }
+  spans_.clear();
   launches_.clear();
-  return std::exchange(spans_, {});
+  callers_.clear();
+  return kept;
 }
 
 void Mspti::begin(uint64_t id, aclrtStream, const npu_activity&) {
@@ -190,6 +197,11 @@ void Mspti::keep(const msptiActivity* record) {
     case MSPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: {
       const auto* e = reinterpret_cast<const msptiActivityExternalCorrelation*>(record);
       if (e->externalKind == kExternal) launches_[e->correlationId] = e->externalId;
+      break;
+    }
+    case MSPTI_ACTIVITY_KIND_API: {
+      const auto* a = reinterpret_cast<const msptiActivityApi*>(record);
+      callers_[a->correlationId] = static_cast<int32_t>(a->pt.threadId);
       break;
     }
     default:

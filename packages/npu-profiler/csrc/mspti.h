@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -24,8 +25,9 @@ class Mspti final : public DeviceTimer {
 
   // Starts to record. False, with `reason` and what mends it, if this CANN does not let us.
   bool start(std::string* reason);
-  // Ends it and answers what was recorded. The device must have finished what it is to record.
-  Spans stop();
+  // Ends it and answers what was recorded. The device must have finished what it is to record. Of work that
+  // nobody recorded, what `launch_threads` called is left out: it was enqueued before the recording began.
+  Spans stop(const std::set<int32_t>& launch_threads);
   bool records_copies() const { return copies_; }
 
   void begin(uint64_t id, aclrtStream stream, const npu_activity& what) override;
@@ -48,6 +50,7 @@ class Mspti final : public DeviceTimer {
   std::mutex mutex_;
   Spans spans_;                                      // `launch` holds CANN's correlation id until stop()
   std::unordered_map<uint64_t, uint64_t> launches_;  // of CANN's correlation ids
+  std::unordered_map<uint64_t, int32_t> callers_;    // of CANN's correlation ids, the thread
 };
 
 }  // namespace npu::profiler

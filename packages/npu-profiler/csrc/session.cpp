@@ -86,7 +86,12 @@ void Session::stop() {
   finish_devices();
   Launches::instance().stop();
   launches_ = Launches::instance().take();
-  if (mspti_) spans_ = Mspti::instance().stop();
+  if (mspti_) {
+    std::set<int32_t> threads;
+    for (const Launch& launch : launches_)
+      if (launch.stream) threads.insert(launch.launch_thread);
+    spans_ = Mspti::instance().stop(threads);
+  }
   if (events_) {
     for (Span& span : events_->take()) spans_.push_back(std::move(span));
     if (!events_->complete()) errors_.push_back("CANN refused events: spans of the device are missing");
@@ -106,6 +111,19 @@ void Session::processTrace(libkineto::ActivityLogger& logger, libkineto::getLink
   Trace trace(logger, linked, begin, end);
   trace.add(launches_, spans_, !mspti_copies_);
   buffer_ = trace.release();
+  rows_ = trace.rows();
+  devices_ = trace.devices();
+  logger_ = &logger;
+  begin_ns_ = begin;
+}
+
+// Kineto asks for one device while it ends the trace, after it has named every number from 0 "GPU"; what
+// comes later counts. So all of ours are told here.
+std::unique_ptr<libkineto::DeviceInfo> Session::getDeviceInfo() {
+  auto* logger = std::exchange(logger_, nullptr);
+  if (!logger || devices_.empty()) return nullptr;
+  for (size_t i = 1; i < devices_.size(); ++i) logger->handleDeviceInfo(devices_[i], begin_ns_);
+  return std::make_unique<libkineto::DeviceInfo>(devices_.front());
 }
 
 std::unique_ptr<libkineto::CpuTraceBuffer> Session::getTraceBuffer() { return std::move(buffer_); }

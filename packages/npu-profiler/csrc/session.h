@@ -34,8 +34,8 @@ class Session final : public libkineto::IActivityProfilerSession {
                     int64_t begin, int64_t end) override;
 
   std::vector<std::string> errors() override { return errors_; }
-  std::unique_ptr<libkineto::DeviceInfo> getDeviceInfo() override { return nullptr; }
-  std::vector<libkineto::ResourceInfo> getResourceInfos() override { return {}; }
+  std::unique_ptr<libkineto::DeviceInfo> getDeviceInfo() override;
+  std::vector<libkineto::ResourceInfo> getResourceInfos() override { return rows_; }
   std::unique_ptr<libkineto::CpuTraceBuffer> getTraceBuffer() override;
   std::unordered_map<std::string, std::string> getMetadata() override;
 
@@ -56,6 +56,10 @@ class Session final : public libkineto::IActivityProfilerSession {
   std::deque<Launch> launches_;
   Spans spans_;
   std::unique_ptr<libkineto::CpuTraceBuffer> buffer_;
+  libkineto::ActivityLogger* logger_ = nullptr;
+  int64_t begin_ns_ = 0;
+  std::vector<libkineto::ResourceInfo> rows_;
+  std::vector<libkineto::DeviceInfo> devices_;
 };
 
 class Profiler final : public libkineto::IActivityProfiler {

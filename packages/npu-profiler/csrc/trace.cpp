@@ -128,23 +128,28 @@ void Trace::add_annotations() {
     a->id = static_cast<int32_t>(key.first);
     a->device = static_cast<int32_t>(key.second.first);
     a->resource = a->threadId = static_cast<int32_t>(key.second.second);
-    a->linked = host;
+    // Not linked: torch would add its time to that of the range's kernels.
     logger_.handleActivity(*a);
   }
 }
 
-void Trace::add_rows() {
-  std::set<int64_t> devices;
-  for (const auto& [device, stream] : rows_) {
-    if (devices.insert(device).second)
-      logger_.handleDeviceInfo({device, kDeviceSort + device, "npu:" + std::to_string(device), "NPU"},
-                               begin_);
-    const std::string name = stream == kNoStreamRow ? "blocking copies" : "stream " + std::to_string(stream);
-    logger_.handleResourceInfo({stream, stream, device, name}, begin_);
-  }
+std::vector<libkineto::ResourceInfo> Trace::rows() const {
+  std::vector<libkineto::ResourceInfo> found;
+  for (const auto& [device, stream] : rows_)
+    found.push_back({stream, stream, device,
+                     stream == kNoStreamRow ? "blocking copies" : "stream " + std::to_string(stream)});
   for (const int32_t thread : launch_threads_)
-    logger_.handleResourceInfo({thread, thread, getpid(), "npu launch thread " + std::to_string(thread)},
-                               begin_);
+    found.push_back({thread, thread, getpid(), "npu launch thread " + std::to_string(thread)});
+  return found;
+}
+
+std::vector<libkineto::DeviceInfo> Trace::devices() const {
+  std::vector<libkineto::DeviceInfo> found;
+  for (const auto& [device, stream] : rows_)
+    if (found.empty() || found.back().id != device)
+      found.push_back(
+          {device, kDeviceSort + device, "npu:" + std::to_string(device), "NPU " + std::to_string(device)});
+  return found;
 }
 
 void Trace::add(const std::deque<Launch>& launches, const Spans& spans, bool blocking_copies) {
@@ -176,7 +181,6 @@ void Trace::add(const std::deque<Launch>& launches, const Spans& spans, bool blo
   }
   for (const Launch& launch : launches) add_host(launch, flows.count(launch.id) != 0);
   add_annotations();
-  add_rows();
 }
 
 std::unique_ptr<libkineto::CpuTraceBuffer> Trace::release() { return std::move(buffer_); }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include <libkineto.h>
 #include <output_base.h>
@@ -27,6 +28,9 @@ class Trace {
   // `blocking_copies`: copies that blocked their caller are not among the spans.
   void add(const std::deque<Launch>& launches, const Spans& spans, bool blocking_copies);
   std::unique_ptr<libkineto::CpuTraceBuffer> release();
+  // The rows of what was added, for Kineto to name.
+  std::vector<libkineto::ResourceInfo> rows() const;
+  std::vector<libkineto::DeviceInfo> devices() const;
 
  private:
   using Row = std::pair<int64_t, int64_t>;  // device, stream
@@ -40,7 +44,6 @@ class Trace {
   void add_host(const Launch& launch, bool flows);
   void add_span(const Span& span, const Launch* launch, bool flows);
   void add_annotations();
-  void add_rows();
 
   libkineto::ActivityLogger& logger_;
   const libkineto::getLinkedActivityCallback& linked_;

@@ -23,7 +23,7 @@ def run() -> Run:
     """Runs code that finds a device as ``acl`` and the client's names; `operators`: and aclnn operators as ``cann``."""
 
     def start(code: str, preload: bool = False, operators: bool = False) -> str:
-        paths = [str(HERE), str(HERE.parent), str(HERE.parent / "opapi")]
+        paths = [str(HERE.parent / "opapi"), str(HERE), str(HERE.parent)]
         begin = f"import sys, time, ctypes as c; sys.path += {paths!r}\n"
         begin += "from mspti_client import *\nfrom acl_calls import *\n"
         begin += "acl = Acl().start()\n"
