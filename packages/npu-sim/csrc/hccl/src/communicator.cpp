@@ -120,7 +120,6 @@ HcclResult Communicator::check_usable(const char* call) {
 
 HcclResult Communicator::async_error() {
   HcclResult code = reported("the communicator");
-  take_error_message();
   return code != HCCL_SUCCESS ? code : suspended_.load() ? HCCL_E_SUSPENDING : HCCL_SUCCESS;
 }
 

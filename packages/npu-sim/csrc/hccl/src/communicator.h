@@ -53,7 +53,7 @@ class Communicator {
 
   // Whether an operation may be enqueued: neither failed nor suspended.
   HcclResult check_usable(const char* call);
-  // HCCL_SUCCESS, or what went wrong first, here or at another rank.
+  // HCCL_SUCCESS, or what went wrong first, here or at another rank, with its message.
   HcclResult async_error();
 
   // Sleeps on `word` until `missing`, the ranks that this one waits for, is empty.

@@ -32,8 +32,11 @@ int stream_code(HcclResult code) {
       return ACL_ERROR_RT_SUSPECT_REMOTE_ERROR;
     case HCCL_E_MEMORY:
       return ACL_ERROR_RT_SYS_DMA;
-    default:
-      // Ranks that disagree, a suspended communicator: the device is not at fault and goes on.
+    case HCCL_E_PARA:
+      // Ranks disagree. A fault, as on the device: an error of this stream alone would not be seen by who
+      // waits for another stream, and the result is wrong.
+      return ACL_ERROR_RT_FFTS_PLUS_EXCEPTION;
+    default:  // suspended or destroyed: its owner wanted it to stop, and the device goes on
       return ACL_ERROR_RT_PARAM_INVALID;
   }
 }

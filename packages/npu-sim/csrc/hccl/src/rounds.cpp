@@ -60,6 +60,7 @@ HcclResult run_rounds(Communicator& comm, const char* name, Call call, const Rou
   RankSlot& slot = segment.slot(comm.rank);
   call.number = comm.calls++;
   slot.calls[call.number % 2] = call;
+  const std::string what = describe(call);
   for (uint64_t i = 0; i < rounds.count; ++i) {
     const uint64_t round = ++comm.rounds;
     if (rounds.fill) rounds.fill(i, segment.round_buffer(comm.rank, round));
@@ -71,7 +72,7 @@ HcclResult run_rounds(Communicator& comm, const char* name, Call call, const Rou
         if (segment.slot(r).round.load(std::memory_order_acquire) < round) ranks.push_back(r);
       return ranks;
     };
-    NPU_SIM_HCCL_TRY(comm.wait(name, segment.header().gate, missing, comm.timeout));
+    NPU_SIM_HCCL_TRY(comm.wait(what.c_str(), segment.header().gate, missing, comm.timeout));
     if (i == 0) NPU_SIM_HCCL_TRY(check_agreement(comm, name, call));
     if (rounds.take) rounds.take(i, [&](uint32_t r) { return segment.round_buffer(r, round); });
   }

@@ -1,0 +1,37 @@
+"""Builds and runs the C++ tests of libhccl (csrc/hccl/tests), whose ranks are threads, once with TSan."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import npu_cann
+
+PACKAGE = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("c++")), reason="needs cmake and a C++ compiler")
+@pytest.mark.parametrize("sanitizer", ["", "thread"], ids=["plain", "tsan"])
+def test_cpp_unit_tests_pass(tmp_path: Path, sanitizer: str) -> None:
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    options = {
+        "NPU_BUILD_TESTS": "ON",
+        "NPU_SIM_PARTS": "machine;hccl",
+        "NPU_SANITIZE": sanitizer,
+        "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
+        "Python_EXECUTABLE": sys.executable,
+    }
+    definitions = [f"-D{k}={v}" for k, v in options.items()]
+    configure = ["cmake", *generator, "-S", str(PACKAGE), "-B", str(tmp_path), *definitions]
+    subprocess.run(configure, check=True, capture_output=True)
+    build = ["cmake", "--build", str(tmp_path), "--target", "npu_sim_hccl_tests"]
+    subprocess.run(build, check=True, capture_output=True)
+    program = str(tmp_path / "csrc/hccl/npu_sim_hccl_tests")
+    done = subprocess.run([program], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "PASSED" in done.stdout
+    assert "ThreadSanitizer" not in done.stderr
