@@ -7,49 +7,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
 
-#: What every script finds: torch, dist, rank, size, `join(**kwargs)` to make the group, `failure(call)` for what raises.
-BEGIN = """
-import os, sys, time
-from datetime import timedelta
-import torch
-import torch.distributed as dist
-sys.path.insert(0, {here!r})
-rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-torch.npu.set_device(rank)
+sys.path.append(str(HERE))  # for the modules beside this one, here and in the scripts
 
-def join(backend="hccl", seconds=30, **kwargs):
-    dist.init_process_group(backend, init_method="file://" + os.environ["RENDEZVOUS"], rank=rank, world_size=size,
-                            timeout=timedelta(seconds=seconds), **kwargs)
-
-def failure(call):
-    try:
-        call()
-    except Exception as error:
-        return f"{{type(error).__name__}}: {{error}}"
-    return "nothing raised"
-
-"""
-
-
-@dataclass
-class Ended:
-    """How one rank ended."""
-
-    status: int
-    out: str
-    err: str
-    seconds: float
-
-
-Ranks = Callable[..., list[Ended]]
+from rank_processes import BEGIN, Agreed, Ended, Ranks  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +34,9 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Ranks:
         for rank in range(size):
             files = [(folder / f"{name}{rank}").open("w+") for name in ("out", "err")]
             command = [sys.executable, str(script)]
-            started.append((subprocess.Popen(command, env=clean | {"RANK": str(rank)}, stdout=files[0], stderr=files[1]), files))
+            started.append(
+                (subprocess.Popen(command, env=clean | {"RANK": str(rank)}, stdout=files[0], stderr=files[1]), files)
+            )
         ended = []
         try:
             for process, files in started:
@@ -90,7 +58,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> Ranks:
 
 
 @pytest.fixture(scope="session")
-def agreed(ranks: Ranks) -> Callable[..., list[str]]:
+def agreed(ranks: Ranks) -> Agreed:
     """As `ranks`, for scripts that must succeed: what each rank printed."""
 
     def run(code: str, size: int = 2, **env: str) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-Agreed = Callable[..., list[str]]
+from rank_processes import Agreed
 
 MODEL = """
 from torch import nn

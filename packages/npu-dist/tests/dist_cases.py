@@ -141,9 +141,7 @@ def _reduce_scatter_uneven(on: On, rank: int, size: int) -> Any:
     return [out]
 
 
-EXPECTED["reduce_scatter-uneven"] = lambda rank, size: [
-    sum(values((3 + rank,), r + rank) for r in range(size)) / size
-]
+EXPECTED["reduce_scatter-uneven"] = lambda rank, size: [sum(values((3 + rank,), r + rank) for r in range(size)) / size]
 
 
 @case("reduce_scatter_tensor")
@@ -238,10 +236,7 @@ def run_all(rank: int, size: int) -> dict[str, str]:
     for name, function in CASES.items():
         try:
             got = [t.cpu() for t in function(lambda t: t.npu(), rank, size)]
-            if name in EXPECTED:
-                expected = EXPECTED[name](rank, size)
-            else:
-                expected = function(lambda t: t.clone(), rank, size)
+            expected = EXPECTED[name](rank, size) if name in EXPECTED else function(lambda t: t.clone(), rank, size)
             assert len(got) == len(expected)
             for g, e in zip(got, expected, strict=True):
                 torch.testing.assert_close(g, e, rtol=0, atol=0)
