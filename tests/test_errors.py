@@ -124,15 +124,18 @@ for _ in range(3):
 
 
 @pytest.mark.parametrize("blocking", ["0", "1"])
-def test_an_error_on_the_device_names_the_operator(full: Environment, blocking: str) -> None:
+def test_an_error_on_the_device_names_the_operator_its_shapes_and_the_line(full: Environment, blocking: str) -> None:
     code = """
-import torch
+import torch, traceback
 weight, where = torch.ones(4, 2).npu(), torch.tensor([7]).npu()
 try:
-    torch.nn.functional.embedding(where, weight)  # the launch
+    torch.nn.functional.embedding(where, weight)  # line 5
+    weight + 1
     torch.npu.synchronize()
-except RuntimeError as error:
-    print(error)
+except RuntimeError:
+    traceback.print_exc()
 """
-    said = full.ok(code, ASCEND_LAUNCH_BLOCKING=blocking)
-    assert "mbedding" in said
+    said = full.script(code, ASCEND_LAUNCH_BLOCKING=blocking).stderr
+    assert "torch.AcceleratorError" in said
+    assert "operation: aclnnEmbedding(float32[4, 2], int64[1], float32[1, 2]) on npu:0" in said
+    assert ("line 5, in <module>" if blocking == "1" else "enqueued at: <string>:5 in <module>") in said

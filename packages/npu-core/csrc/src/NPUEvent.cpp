@@ -191,10 +191,7 @@ void NPUEvent::synchronize() const {
   if (queue) queue->flush(ticket);
   bind_device(state_->device);
   aclrtEvent event = state_->native.load(std::memory_order_acquire);
-  const int code = event ? cann().aclrtSynchronizeEvent(event) : 0;
-  if (queue) queue->raise_error();
-  if (code != 0)
-    raise_cann("aclrtSynchronizeEvent", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  raise_after_wait(state_->device, "aclrtSynchronizeEvent", event ? cann().aclrtSynchronizeEvent(event) : 0);
 }
 
 double NPUEvent::elapsed_time(const NPUEvent& end) const {

@@ -152,10 +152,7 @@ void synchronize(DeviceIndex device) {
   bind_device(device);
   LaunchQueue* queue = LaunchQueue::started(device);
   if (queue) queue->flush();
-  const int code = cann().aclrtSynchronizeDevice();
-  if (queue) queue->raise_error();
-  if (code != 0)
-    raise_cann("aclrtSynchronizeDevice", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  raise_after_wait(device, "aclrtSynchronizeDevice", cann().aclrtSynchronizeDevice());
 }
 
 const char* soc_name() noexcept {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "activity.h"
+#include "launch_history.h"
 #include "launcher.h"
 #include "npu/core/env.h"
 #include "npu/core/error.h"
@@ -104,31 +105,9 @@ struct LaunchQueue::Impl {
   void run(const Record& record) noexcept;
   void finish(Ticket ticket) noexcept;
   bool wait(Ticket ticket, Clock::time_point deadline) noexcept;
-  Ticket run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload, uint64_t activity);
+  Ticket run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload, size_t size,
+                    uint64_t activity);
 };
-
-namespace {
-
-std::string explain(const TaskKind& kind, const void* payload, const detail::StreamState& stream) {
-  std::string what = kind.name;
-  try {
-    if (kind.describe) what = kind.describe(payload);
-  } catch (...) {
-    // The name alone then.
-  }
-  return "\n  operation: " + what + " on npu:" + std::to_string(stream.device) + ", stream " +
-         std::to_string(stream.id);
-}
-
-// What to say besides about an error of queued work.
-std::string explain_delay(const Location& location) {
-  const std::string where = resolve_location(location);
-  return "\n  enqueued at: " + (where.empty() ? "a thread without Python frames (a backward pass?)" : where) +
-         "\nLaunches are asynchronous: this is raised at the next synchronising call. "
-         "ASCEND_LAUNCH_BLOCKING=1 raises it where it was enqueued.";
-}
-
-}  // namespace
 
 void LaunchQueue::Impl::start() {
   // The interpreter's thread is the one to get signals: Ctrl-C must not land here.
@@ -164,10 +143,11 @@ void LaunchQueue::Impl::run(const Record& record) noexcept {
   try {
     bind_device(owner.device());
     record.kind.run(record.payload(), {record.stream->handle(), launcher, *record.stream, record.activity});
+    launcher.history.note(record.kind, *record.stream, record.where, record.payload(), record.payload_bytes);
   } catch (...) {
     if (has_error.load(std::memory_order_acquire)) return;  // the first one is the cause
     Failure f = current_failure();
-    f.message += explain(record.kind, record.payload(), *record.stream);
+    f.message += "\n  operation: " + describe_task(record.kind, record.payload(), *record.stream);
     std::lock_guard lock(error_mutex);
     error = std::move(f);
     error_where = record.where;
@@ -198,7 +178,7 @@ bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept
 }
 
 Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload,
-                                     uint64_t activity) {
+                                     size_t size, uint64_t activity) {
   std::unique_lock lock(inline_mutex);
   const Ticket ticket = issued.fetch_add(1) + 1;
   struct Done {
@@ -222,10 +202,11 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
     bind_device(owner.device());
     aclrtStream native = stream.handle();
     kind.run(payload, {native, launcher, stream, activity});
+    launcher.history.note(kind, stream, capture_location(), payload, size);
     if (env().launch_blocking) NPU_CHECK(cann().aclrtSynchronizeStream(native));
   } catch (...) {
     Failure f = current_failure();
-    f.message += explain(kind, payload, stream);
+    f.message += "\n  operation: " + describe_task(kind, payload, stream);
     raise_failure(f);
   }
   return ticket;
@@ -260,7 +241,7 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   TORCH_CHECK(t_running != this, "'", kind.name,
               "' was enqueued by a task of the same launch queue, which would deadlock");
   const EnqueueScope activity(kind, device_, payload);
-  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload, activity.id);
+  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload, size, activity.id);
 
   const Location where = capture_location();
   Impl& q = *impl_;
@@ -356,16 +337,43 @@ size_t LaunchQueue::release_workspaces() {
   return freed;
 }
 
+std::vector<Launched> LaunchQueue::suspects(std::string_view message) noexcept {
+  struct Task {
+    std::string_view message;
+    std::vector<Launched>* found;
+  };
+  static constexpr TaskKind kind{"look into the launch history",
+                                 [](const void* payload, const TaskContext& context) {
+                                   const auto* task = static_cast<const Task*>(payload);
+                                   *task->found = context.launcher.history.suspects(task->message);
+                                 }};
+  std::vector<Launched> found;
+  try {
+    const Task task{message, &found};
+    flush(enqueue(kind, detail::stream_state(getDefaultNPUStream(device_)), &task, sizeof task));
+  } catch (...) {
+    // The device's error is the one to tell.
+  }
+  return found;
+}
+
+void raise_after_wait(DeviceIndex device, const char* call, int code) {
+  LaunchQueue* queue = LaunchQueue::started(device);
+  if (queue) queue->raise_error();
+  if (C10_LIKELY(code == 0)) return;
+  std::string message =
+      error_message(call, code);  // first of all: CANN keeps it for this thread's next call only
+  if (queue) message += explain_suspects(queue->suspects(message));
+  throw c10::AcceleratorError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, code, message);
+}
+
 void synchronize_stream(const NPUStream& stream) {
   const DeviceIndex device = stream.device_index();
   detail::StreamState& state = detail::stream_state(stream.unwrap());
   LaunchQueue* queue = LaunchQueue::started(device);
   if (queue) queue->flush(state.last_ticket.load(std::memory_order_acquire));
   bind_device(device);
-  const int code = cann().aclrtSynchronizeStream(state.handle());
-  if (queue) queue->raise_error();
-  if (code != 0)
-    raise_cann("aclrtSynchronizeStream", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  raise_after_wait(device, "aclrtSynchronizeStream", cann().aclrtSynchronizeStream(state.handle()));
 }
 
 void flush_all() noexcept {

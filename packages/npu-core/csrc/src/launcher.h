@@ -5,6 +5,7 @@
 
 #include "descriptors.h"
 #include "executor_cache.h"
+#include "launch_history.h"
 #include "npu/core/NPUFunctions.h"
 
 namespace npu {
@@ -25,6 +26,7 @@ class Launcher {
 
   DescriptorPool descriptors;
   ExecutorCache executors;
+  LaunchHistory history;
 
  private:
   DeviceIndex device_;

@@ -20,12 +20,16 @@
 // Inline modes (env.h): the task runs on the calling thread before enqueue() returns, and throws there.
 //
 // Errors of queued work: the first is kept, with operator, shapes, dtypes and the Python line that enqueued
-// it, and raised once, by the next synchronising call on that device. Later work still runs.
+// it, and raised once, by the next synchronising call on that device. Later work still runs. An error of the
+// device itself is raised by the call that waited, as often as CANN answers it, with the same about the
+// launch that it names (or the last few, if it names none).
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "npu/core/NPUStream.h"
 #include "npu/core/abi.h"
@@ -35,6 +39,7 @@
 namespace npu {
 
 class Launcher;
+struct Launched;
 
 namespace detail {
 struct StreamState;
@@ -102,6 +107,8 @@ class NPU_API LaunchQueue {
   Failure take_error() noexcept;
   // Raises take_error() if there is one.
   void raise_error();
+  // The launches that an error of the device may be about (launch_history.h).
+  std::vector<Launched> suspects(std::string_view message) noexcept;
 
   // Returns the workspaces of the device's streams to CANN after their work has completed; bytes returned.
   size_t release_workspaces();
@@ -116,6 +123,9 @@ class NPU_API LaunchQueue {
   Impl* impl_;
 };
 
+// After the CANN call `call` that waited for work of the device answered `code`: raises the first error of
+// queued work, else, with the operation that it may be about, the device's.
+NPU_API void raise_after_wait(DeviceIndex device, const char* call, int code);
 // Waits for the stream (after flushing its queue), then raises the device's first error.
 NPU_API void synchronize_stream(const NPUStream& stream);
 // Flushes all queues of this process that were started. Raises nothing.
