@@ -137,6 +137,7 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
     case NPU_ARG_TENSOR: {
       aclTensor* t = pool_->take(a.tensor(), addresses[next_address_]);
       const uint64_t word = own(t, a.kind, "aclCreateTensor");
+      if ((in && input_list_) || (out && output_list_)) addressable_ = false;
       add_slots(t, AddressSlot::kInput, 1);
       return word;
     }
@@ -156,6 +157,8 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
       const uint64_t word = own(list, a.kind, "aclCreateTensorList");
       tensors.objects.clear();  // the list's now
       add_slots(list, AddressSlot::kListInput, a.count);
+      input_list_ |= in && a.count != 1;
+      output_list_ |= out && a.count != 1;
       return word;
     }
     case NPU_ARG_SCALAR:

@@ -66,6 +66,9 @@ class CallArguments {
   std::vector<Owned> owned_;
   std::vector<AddressSlot> slots_;
   uint32_t inputs_ = 0, outputs_ = 0, next_address_ = 0;
+  // Whether a list of other than one tensor came before. CANN does not say whether a tensor after it is
+  // counted by parameters or by tensors, and the wrong count would replace another tensor's address.
+  bool input_list_ = false, output_list_ = false;
   bool addressable_ = true;
 };
 

@@ -91,6 +91,22 @@ TEST(ExecutorCache, TensorListsAreReaddressedByElement) {
   EXPECT_CONTAINS(fake.seen("aclnnMany ")[2], "16 12288 -> 64");
 }
 
+TEST(ExecutorCache, ATensorAfterAListIsNotReaddressed) {
+  Fake& fake = begin();
+  const std::vector<int64_t> ints{1};
+  const float floats[] = {1};
+  const bool bools[] = {true};
+  for (uintptr_t i = 1; i < 4; ++i) {
+    const std::vector<at::Tensor> list{tensor({1}, 0x10), tensor({1}, 0x20)};
+    launch<aclnnMany>(list, std::optional<at::Tensor>(tensor({2}, 0x1000 * i)), ints,
+                      c10::ArrayRef<float>(floats), c10::ArrayRef<bool>(bools), 1.0, 2.0, true,
+                      std::string_view("s"), tensor({2}, 0x40));
+  }
+  synchronize();
+  EXPECT_EQ(fake.count("aclnnManyGetWorkspaceSize"), 3);
+  EXPECT_EQ(fake.executors, 0);
+}
+
 TEST(ExecutorCache, AnOperatorThatRefusesIsAskedOnceAndTakesThePlainWay) {
   Fake& fake = begin();
   for (int i = 0; i < 6; ++i) launch<aclnnRefuses>(tensor({2}), tensor({2}, 0x2000));

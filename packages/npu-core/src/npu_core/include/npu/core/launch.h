@@ -141,6 +141,20 @@ inline npu_arg object(npu_arg_kind kind, const void* p, uint64_t count = 1) {
   return a;
 }
 
+inline npu_arg scalar_arg(const ScalarValue& s) {
+  npu_arg a = object(NPU_ARG_SCALAR, s.bytes);
+  a.dtype = s.dtype;
+  return a;
+}
+
+// A list of scalars as arguments that point at them.
+struct ScalarArgs {
+  explicit ScalarArgs(const std::vector<ScalarValue>& values) {
+    for (const ScalarValue& v : values) args.push_back(scalar_arg(v));
+  }
+  std::vector<npu_arg> args;
+};
+
 // An argument that is absent: says of what kind, because CANN numbers absent tensors too.
 template <class P>
 npu_arg absent() {
@@ -162,11 +176,8 @@ struct Packer {
     return t.defined() ? object(NPU_ARG_TENSOR, t.unsafeGetTensorImpl()) : absent<P>();
   }
   static npu_arg pack(const std::optional<at::Tensor>& t) { return t.has_value() ? pack(*t) : absent<P>(); }
-  static npu_arg pack(const ScalarValue& s) {
-    npu_arg a = object(NPU_ARG_SCALAR, s.bytes);
-    a.dtype = s.dtype;
-    return a;
-  }
+  static npu_arg pack(const ScalarValue& s) { return scalar_arg(s); }
+  static npu_arg pack(const ScalarArgs& s) { return object(NPU_ARG_SCALARS, s.args.data(), s.args.size()); }
   static npu_arg pack(const std::optional<ScalarValue>& s) { return s ? pack(*s) : absent<P>(); }
   static npu_arg pack(c10::IntArrayRef v) { return object(NPU_ARG_INTS, v.data(), v.size()); }
   static npu_arg pack(const std::vector<int64_t>& v) { return object(NPU_ARG_INTS, v.data(), v.size()); }
@@ -203,6 +214,8 @@ decltype(auto) hold(const T& v) {
     return scalar_value(v);
   } else if constexpr (std::is_same_v<T, std::optional<c10::Scalar>>) {
     return v ? std::optional(scalar_value(*v)) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, std::vector<ScalarValue>>) {
+    return ScalarArgs(v);
   } else if constexpr (!std::is_same_v<T, at::Tensor> && std::is_convertible_v<T, at::TensorList>) {
     // (a Tensor converts too, to a list of one)
     std::vector<const c10::TensorImpl*> impls;
