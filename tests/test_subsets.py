@@ -120,6 +120,49 @@ except Exception as error:
     assert "hccl" in said.lower()
 
 
+def test_mixed_precision_comes_with_npu_amp(installed: Installed) -> None:
+    """One step in float16 with a scaled loss, and one that a gradient which is not finite stops."""
+    env = installed("npu-core", "npu-ops", "npu-sim", "npu-amp")
+    said = env.ok("""
+import torch
+model = torch.nn.Linear(4, 2).npu()
+optimizer = torch.optim.AdamW(model.parameters())
+scaler = torch.amp.GradScaler("npu", init_scale=16.0)
+for bad in (False, True):
+    with torch.autocast("npu", dtype=torch.float16):
+        out = model(torch.ones(3, 4).npu())
+    optimizer.zero_grad()
+    scaler.scale(out.float().square().mean()).backward()
+    if bad:
+        model.weight.grad.fill_(float("inf"))
+    before = model.weight.detach().clone()
+    scaler.step(optimizer)
+    scaler.update()
+    print(out.dtype, torch.equal(before, model.weight), scaler.get_scale())
+print(torch.npu.fallback_report())
+""")
+    assert said.splitlines() == ["torch.float16 False 16.0", "torch.float16 True 8.0", "[]"]
+
+
+def test_collectives_come_with_npu_dist(installed: Installed) -> None:
+    """Two ranks, each on a device of its own, under torchrun."""
+    env = installed("npu-core", "npu-ops", "npu-sim", "npu-dist")
+    code = """
+import os, torch, torch.distributed as dist
+rank = int(os.environ["RANK"])
+torch.npu.set_device(rank)
+dist.init_process_group("hccl")
+t = torch.arange(3.0).npu() + 10 * rank
+dist.all_reduce(t)
+print(t.tolist(), flush=True)
+dist.destroy_process_group()
+"""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    done = env.run(env.python, *torchrun, env.python, "-c", code, NPU_SIM="2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("[10.0, 12.0, 14.0]") == 2
+
+
 def test_with_every_wheel_every_plugin_is_loaded(full: Environment) -> None:
     states = plugins(full)
     assert set(states.values()) == {"loaded"}

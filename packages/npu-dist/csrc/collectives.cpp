@@ -34,8 +34,8 @@ void check_ratio(const char* name, const at::Tensor& all, const at::Tensor& one,
   TORCH_CHECK_TYPE(all.scalar_type() == one.scalar_type(), name, " needs tensors of one dtype, found ",
                    one.scalar_type(), " and ", all.scalar_type());
   TORCH_CHECK_VALUE(all.numel() == one.numel() * size, name, " needs ", size, " times the ", one.numel(),
-                    " elements of one rank's tensor (shape ", one.sizes(), "), found ", all.numel(), " (shape ",
-                    all.sizes(), ")");
+                    " elements of one rank's tensor (shape ", one.sizes(), "), found ", all.numel(),
+                    " (shape ", all.sizes(), ")");
 }
 
 Tensors joined(Tensors list, const at::Tensor& one) {
@@ -51,7 +51,8 @@ const Tensors& only_list(const char* name, const std::vector<Tensors>& lists) {
 
 }  // namespace
 
-// --- one HCCL call each, on the current stream ------------------------------------------------------------------
+// --- one HCCL call each, on the current stream
+// ------------------------------------------------------------------
 
 void ProcessGroupHCCL::average(const at::Tensor& sum) const {
   if (sum.numel()) launch<aclnnInplaceDivs>(sum, c10::Scalar(static_cast<double>(size_)));
@@ -59,10 +60,9 @@ void ProcessGroupHCCL::average(const at::Tensor& sum) const {
 
 void ProcessGroupHCCL::enqueue_all_reduce(Lane& lane, const at::Tensor& t, const c10d::ReduceOp& op) {
   const Reduction r = reduction_of(op, t.scalar_type());
-  Lane::enqueue("HcclAllReduce", [call = hccl().HcclAllReduce, p = bytes_of(t), n = t.numel() * r.wire.per_element,
-                                  r, comm = lane.comm()](aclrtStream s) {
-    return call(p, p, n, r.wire.type, r.op, comm, s);
-  });
+  Lane::enqueue("HcclAllReduce",
+                [call = hccl().HcclAllReduce, p = bytes_of(t), n = t.numel() * r.wire.per_element, r,
+                 comm = lane.comm()](aclrtStream s) { return call(p, p, n, r.wire.type, r.op, comm, s); });
   if (r.average) average(t);
 }
 
@@ -78,32 +78,32 @@ void ProcessGroupHCCL::enqueue_reduce(Lane& lane, const at::Tensor& in, void* ou
 
 void ProcessGroupHCCL::enqueue_broadcast(Lane& lane, const at::Tensor& t, int64_t root) {
   const Wire w = wire_of(t.scalar_type());
-  Lane::enqueue("HcclBroadcast", [call = hccl().HcclBroadcast, p = bytes_of(t), n = t.numel() * w.per_element, w,
-                                  root = static_cast<uint32_t>(root), comm = lane.comm()](aclrtStream s) {
+  Lane::enqueue("HcclBroadcast", [call = hccl().HcclBroadcast, p = bytes_of(t), n = t.numel() * w.per_element,
+                                  w, root = static_cast<uint32_t>(root), comm = lane.comm()](aclrtStream s) {
     return call(p, n, w.type, root, comm, s);
   });
 }
 
 void ProcessGroupHCCL::enqueue_all_gather(Lane& lane, void* out, const at::Tensor& in) {
   const Wire w = wire_of(in.scalar_type());
-  Lane::enqueue("HcclAllGather", [call = hccl().HcclAllGather, p = bytes_of(in), out,
-                                  n = in.numel() * w.per_element, w, comm = lane.comm()](aclrtStream s) {
-    return call(p, out, n, w.type, comm, s);
-  });
+  Lane::enqueue("HcclAllGather",
+                [call = hccl().HcclAllGather, p = bytes_of(in), out, n = in.numel() * w.per_element, w,
+                 comm = lane.comm()](aclrtStream s) { return call(p, out, n, w.type, comm, s); });
 }
 
 void ProcessGroupHCCL::enqueue_reduce_scatter(Lane& lane, const at::Tensor& out, const void* in,
                                               const c10d::ReduceOp& op) {
   const Reduction r = reduction_of(op, out.scalar_type());
   Lane::enqueue("HcclReduceScatter",
-                [call = hccl().HcclReduceScatter, in, p = bytes_of(out), n = out.numel() * r.wire.per_element, r,
-                 comm = lane.comm()](aclrtStream s) {
+                [call = hccl().HcclReduceScatter, in, p = bytes_of(out), n = out.numel() * r.wire.per_element,
+                 r, comm = lane.comm()](aclrtStream s) {
                   return call(const_cast<void*>(in), p, n, r.wire.type, r.op, comm, s);
                 });
   if (r.average) average(out);
 }
 
-// --- c10d's operations ------------------------------------------------------------------------------------------
+// --- c10d's operations
+// ------------------------------------------------------------------------------------------
 
 WorkPtr ProcessGroupHCCL::allreduce(Tensors& tensors, const c10d::AllreduceOptions& opts) {
   const at::Tensor& t = only("allreduce", tensors);
@@ -147,20 +147,23 @@ WorkPtr ProcessGroupHCCL::_allgather_base(at::Tensor& output, at::Tensor& input,
                                           const c10d::AllgatherOptions& opts) {
   check_ratio("all_gather_into_tensor", output, input, size_);
   wire_of(input.scalar_type());
-  return run({c10d::OpType::_ALLGATHER_BASE, "all_gather_into_tensor", {output, input}, {output}, opts.timeout},
-             input.device(), [&](Lane& lane) { enqueue_all_gather(lane, bytes_of(output), input); });
+  return run(
+      {c10d::OpType::_ALLGATHER_BASE, "all_gather_into_tensor", {output, input}, {output}, opts.timeout},
+      input.device(), [&](Lane& lane) { enqueue_all_gather(lane, bytes_of(output), input); });
 }
 
 WorkPtr ProcessGroupHCCL::allgather_into_tensor_coalesced(Tensors& outputs, Tensors& inputs,
                                                           const c10d::AllgatherOptions& opts) {
   constexpr const char* name = "allgather_into_tensor_coalesced";
-  TORCH_CHECK_VALUE(!inputs.empty() && outputs.size() == inputs.size(), name, " needs an output for each input");
+  TORCH_CHECK_VALUE(!inputs.empty() && outputs.size() == inputs.size(), name,
+                    " needs an output for each input");
   for (size_t i = 0; i < inputs.size(); ++i) check_ratio(name, outputs[i], inputs[i], size_);
   Tensors all = inputs;
   all.insert(all.end(), outputs.begin(), outputs.end());
   return run({c10d::OpType::COALESCED, name, std::move(all), outputs, opts.timeout}, inputs[0].device(),
              [&](Lane& lane) {
-               for (size_t i = 0; i < inputs.size(); ++i) enqueue_all_gather(lane, bytes_of(outputs[i]), inputs[i]);
+               for (size_t i = 0; i < inputs.size(); ++i)
+                 enqueue_all_gather(lane, bytes_of(outputs[i]), inputs[i]);
              });
 }
 
@@ -192,15 +195,17 @@ WorkPtr ProcessGroupHCCL::_reduce_scatter_base(at::Tensor& output, at::Tensor& i
                                                const c10d::ReduceScatterOptions& opts) {
   check_ratio("reduce_scatter_tensor", input, output, size_);
   reduction_of(opts.reduceOp, input.scalar_type());
-  return run({c10d::OpType::_REDUCE_SCATTER_BASE, "reduce_scatter_tensor", {output, input}, {output}, opts.timeout},
-             input.device(),
-             [&](Lane& lane) { enqueue_reduce_scatter(lane, output, bytes_of(input), opts.reduceOp); });
+  return run(
+      {c10d::OpType::_REDUCE_SCATTER_BASE, "reduce_scatter_tensor", {output, input}, {output}, opts.timeout},
+      input.device(),
+      [&](Lane& lane) { enqueue_reduce_scatter(lane, output, bytes_of(input), opts.reduceOp); });
 }
 
 WorkPtr ProcessGroupHCCL::reduce_scatter_tensor_coalesced(Tensors& outputs, Tensors& inputs,
                                                           const c10d::ReduceScatterOptions& opts) {
   constexpr const char* name = "reduce_scatter_tensor_coalesced";
-  TORCH_CHECK_VALUE(!inputs.empty() && outputs.size() == inputs.size(), name, " needs an output for each input");
+  TORCH_CHECK_VALUE(!inputs.empty() && outputs.size() == inputs.size(), name,
+                    " needs an output for each input");
   for (size_t i = 0; i < inputs.size(); ++i) {
     check_ratio(name, inputs[i], outputs[i], size_);
     reduction_of(opts.reduceOp, inputs[i].scalar_type());
@@ -220,16 +225,17 @@ WorkPtr ProcessGroupHCCL::reduce_scatter(Tensors& outputs, std::vector<Tensors>&
   const at::Tensor& out = only(name, outputs);
   const Tensors& in = only_list(name, inputs);
   check_list(name, in, size_, out);
-  TORCH_CHECK_VALUE(in[static_cast<size_t>(rank_)].numel() == out.numel(), name, ": rank ", rank_, " gives shape ",
-                    in[static_cast<size_t>(rank_)].sizes(), " for itself and expects ", out.sizes());
+  TORCH_CHECK_VALUE(in[static_cast<size_t>(rank_)].numel() == out.numel(), name, ": rank ", rank_,
+                    " gives shape ", in[static_cast<size_t>(rank_)].sizes(), " for itself and expects ",
+                    out.sizes());
   const bool averages = reduction_of(opts.reduceOp, out.scalar_type()).average;
   return run({c10d::OpType::REDUCE_SCATTER, name, joined(in, out), {out}, opts.timeout}, out.device(),
              [&](Lane& lane) {
                const size_t part = out.nbytes();
                if (!same_sizes(in, out)) {
                  for (int r = 0; r < size_; ++r)
-                   enqueue_reduce(lane, in[static_cast<size_t>(r)], bytes_of(r == rank_ ? out : in[static_cast<size_t>(r)]),
-                                  opts.reduceOp, r);
+                   enqueue_reduce(lane, in[static_cast<size_t>(r)],
+                                  bytes_of(r == rank_ ? out : in[static_cast<size_t>(r)]), opts.reduceOp, r);
                  if (averages) average(out);
                  return;
                }
@@ -250,18 +256,20 @@ WorkPtr ProcessGroupHCCL::barrier(const c10d::BarrierOptions& opts) {
     device = *bound_device_id_;
   if (device.index() < 0) device = c10::impl::VirtualGuardImpl(c10::kPrivateUse1).getDevice();
   // The host waits: after a barrier, what the ranks did before it has happened.
-  return run({c10d::OpType::BARRIER, "barrier", {}, {}, opts.timeout, /*blocking=*/true}, device, [&](Lane& lane) {
-    if (hccl().HcclBarrier) {
-      Lane::enqueue("HcclBarrier",
-                    [call = hccl().HcclBarrier, comm = lane.comm()](aclrtStream s) { return call(comm, s); });
-      return;
-    }
-    const c10::DataPtr word = scratch(sizeof(int32_t));
-    Lane::enqueue("HcclAllReduce",
-                  [call = hccl().HcclAllReduce, p = word.get(), comm = lane.comm()](aclrtStream s) {
-                    return call(p, p, 1, HCCL_DATA_TYPE_INT32, HCCL_REDUCE_MAX, comm, s);
-                  });
-  });
+  return run(
+      {c10d::OpType::BARRIER, "barrier", {}, {}, opts.timeout, /*blocking=*/true}, device, [&](Lane& lane) {
+        if (hccl().HcclBarrier) {
+          Lane::enqueue("HcclBarrier", [call = hccl().HcclBarrier, comm = lane.comm()](aclrtStream s) {
+            return call(comm, s);
+          });
+          return;
+        }
+        const c10::DataPtr word = scratch(sizeof(int32_t));
+        Lane::enqueue("HcclAllReduce",
+                      [call = hccl().HcclAllReduce, p = word.get(), comm = lane.comm()](aclrtStream s) {
+                        return call(p, p, 1, HCCL_DATA_TYPE_INT32, HCCL_REDUCE_MAX, comm, s);
+                      });
+      });
 }
 
 }  // namespace npu::dist

@@ -14,10 +14,10 @@ Hccl look_up() {
   Hccl table;
 #define NPU_DIST_FIND(name) \
   table.name = reinterpret_cast<decltype(&::name)>(core().cann_symbol(kLibrary, #name));
-#define NPU_DIST_REQUIRE(name)                                                                        \
-  NPU_DIST_FIND(name)                                                                                 \
-  TORCH_CHECK_NOT_IMPLEMENTED(table.name, "the backend hccl needs " #name " of ", kLibrary,           \
-                              ", and the CANN that npu-core uses has no such library or function: "   \
+#define NPU_DIST_REQUIRE(name)                                                                      \
+  NPU_DIST_FIND(name)                                                                               \
+  TORCH_CHECK_NOT_IMPLEMENTED(table.name, "the backend hccl needs " #name " of ", kLibrary,         \
+                              ", and the CANN that npu-core uses has no such library or function: " \
                               "install a CANN with HCCL, or an npu-sim that has it (see `npu doctor`)");
   NPU_DIST_HCCL_REQUIRED(NPU_DIST_REQUIRE)
   NPU_DIST_HCCL_OPTIONAL(NPU_DIST_FIND)
@@ -27,16 +27,31 @@ Hccl look_up() {
 }
 
 const char* name_of(HcclResult result) {
-  static constexpr const char* kNames[] = {
-      "HCCL_SUCCESS",        "HCCL_E_PARA",        "HCCL_E_PTR",
-      "HCCL_E_MEMORY",       "HCCL_E_INTERNAL",    "HCCL_E_NOT_SUPPORT",
-      "HCCL_E_NOT_FOUND",    "HCCL_E_UNAVAIL",     "HCCL_E_SYSCALL",
-      "HCCL_E_TIMEOUT",      "HCCL_E_OPEN_FILE_FAILURE", "HCCL_E_TCP_CONNECT",
-      "HCCL_E_ROCE_CONNECT", "HCCL_E_TCP_TRANSFER", "HCCL_E_ROCE_TRANSFER",
-      "HCCL_E_RUNTIME",      "HCCL_E_DRV",         "HCCL_E_PROFILING",
-      "HCCL_E_CCE",          "HCCL_E_NETWORK",     "HCCL_E_AGAIN",
-      "HCCL_E_REMOTE",       "HCCL_E_SUSPENDING",  "HCCL_E_OPRETRY_FAIL",
-      "HCCL_E_OOM"};
+  static constexpr const char* kNames[] = {"HCCL_SUCCESS",
+                                           "HCCL_E_PARA",
+                                           "HCCL_E_PTR",
+                                           "HCCL_E_MEMORY",
+                                           "HCCL_E_INTERNAL",
+                                           "HCCL_E_NOT_SUPPORT",
+                                           "HCCL_E_NOT_FOUND",
+                                           "HCCL_E_UNAVAIL",
+                                           "HCCL_E_SYSCALL",
+                                           "HCCL_E_TIMEOUT",
+                                           "HCCL_E_OPEN_FILE_FAILURE",
+                                           "HCCL_E_TCP_CONNECT",
+                                           "HCCL_E_ROCE_CONNECT",
+                                           "HCCL_E_TCP_TRANSFER",
+                                           "HCCL_E_ROCE_TRANSFER",
+                                           "HCCL_E_RUNTIME",
+                                           "HCCL_E_DRV",
+                                           "HCCL_E_PROFILING",
+                                           "HCCL_E_CCE",
+                                           "HCCL_E_NETWORK",
+                                           "HCCL_E_AGAIN",
+                                           "HCCL_E_REMOTE",
+                                           "HCCL_E_SUSPENDING",
+                                           "HCCL_E_OPRETRY_FAIL",
+                                           "HCCL_E_OOM"};
   return static_cast<size_t>(result) < std::size(kNames) ? kNames[static_cast<size_t>(result)] : "HcclResult";
 }
 

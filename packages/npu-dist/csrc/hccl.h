@@ -11,10 +11,11 @@
 
 namespace npu::dist {
 
-#define NPU_DIST_HCCL_REQUIRED(X)                                                                        \
-  X(HcclGetRootInfo) X(HcclCommInitRootInfo) X(HcclCommDestroy) X(HcclAllReduce) X(HcclReduce)           \
-  X(HcclBroadcast) X(HcclAllGather) X(HcclReduceScatter) X(HcclScatter) X(HcclSend) X(HcclRecv)          \
-  X(HcclBatchSendRecv) X(HcclAlltoAll) X(HcclAlltoAllV) X(HcclGetCommAsyncError)
+#define NPU_DIST_HCCL_REQUIRED(X)                                                                       \
+  X(HcclGetRootInfo)                                                                                    \
+  X(HcclCommInitRootInfo) X(HcclCommDestroy) X(HcclAllReduce) X(HcclReduce) X(HcclBroadcast)            \
+      X(HcclAllGather) X(HcclReduceScatter) X(HcclScatter) X(HcclSend) X(HcclRecv) X(HcclBatchSendRecv) \
+          X(HcclAlltoAll) X(HcclAlltoAllV) X(HcclGetCommAsyncError)
 #define NPU_DIST_HCCL_OPTIONAL(X) \
   X(HcclCommInitRootInfoConfig) X(HcclGetCommConfigCapability) X(HcclCommSuspend) X(HcclBarrier)
 

@@ -28,7 +28,8 @@ void meet(const LaneOptions& o) {
   } catch (const std::exception&) {
     std::string missing;
     for (int r = 0; r < o.size; ++r)
-      if (!o.store->check({keys[static_cast<size_t>(r)]})) missing += (missing.empty() ? "" : ", ") + std::to_string(r);
+      if (!o.store->check({keys[static_cast<size_t>(r)]}))
+        missing += (missing.empty() ? "" : ", ") + std::to_string(r);
     if (missing.empty()) throw;
     TORCH_CHECK_WITH(DistBackendError, false, "hccl: rank ", o.rank, " of ", o.size, " of group '", o.name,
                      "' waited ", seconds(o.timeout), " for rank ", missing,
@@ -91,16 +92,17 @@ HcclResult init(const LaneOptions& o, const HcclRootInfo& info, HcclComm* comm) 
 
 Lane::Lane(const LaneOptions& options, c10::Device where)
     : device(where),
-      stream(c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)) {
+      stream(
+          c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)) {
   const c10::DeviceGuard guard(device);
   // Makes the device this thread's, which HCCL's own calls look at. The stream is new: nothing is waited for.
   stream.synchronize();
   hccl();
   meet(options);
   const HcclResult result = init(options, share_root(options), &comm_);
-  TORCH_CHECK_WITH(DistBackendError, result == HCCL_SUCCESS, "hccl: rank ", options.rank, " of ", options.size,
-                   " of group '", options.name, "' cannot make a communicator on ", device, ": ",
-                   describe(result));
+  TORCH_CHECK_WITH(DistBackendError, result == HCCL_SUCCESS, "hccl: rank ", options.rank, " of ",
+                   options.size, " of group '", options.name, "' cannot make a communicator on ", device,
+                   ": ", describe(result));
 }
 
 std::string Lane::error() const {

@@ -6,8 +6,9 @@
 
 #include "process_group.h"
 
-static_assert(PYBIND11_INTERNALS_VERSION == 11,
-              "torch 2.13's types are registered with pybind11 internals 11: its own headers must come first");
+static_assert(
+    PYBIND11_INTERNALS_VERSION == 11,
+    "torch 2.13's types are registered with pybind11 internals 11: its own headers must come first");
 
 extern "C" const char* npu_plugin_init(const npu_core_table*);
 
@@ -21,8 +22,8 @@ PYBIND11_MODULE(_C, m) {
     return refusal ? std::optional<std::string>(refusal) : std::nullopt;
   });
   py::class_<ProcessGroupHCCL, c10d::Backend, c10::intrusive_ptr<ProcessGroupHCCL>>(m, "ProcessGroupHCCL")
-      .def(py::init([](const c10::intrusive_ptr<c10d::Store>& store, int rank, int size, const std::string& name,
-                       std::chrono::milliseconds timeout) {
+      .def(py::init([](const c10::intrusive_ptr<c10d::Store>& store, int rank, int size,
+                       const std::string& name, std::chrono::milliseconds timeout) {
              return c10::make_intrusive<ProcessGroupHCCL>(store, rank, size, name, timeout);
            }),
            py::arg("store"), py::arg("rank"), py::arg("size"), py::arg("name"), py::arg("timeout"),

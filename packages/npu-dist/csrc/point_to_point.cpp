@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Messages between two ranks, and the operations that are many of them.
+#include <memory>
 #include <numeric>
 
 #include "process_group.h"
@@ -22,13 +23,14 @@ void enqueue_exchange(Lane& lane, const void* out, void* in, Wire w, Exchange ex
   Lane::enqueue("HcclAlltoAllV", [call = hccl().HcclAlltoAllV, out, in, w, comm = lane.comm(),
                                   kept = new Exchange(std::move(exchange))](aclrtStream s) {
     const std::unique_ptr<Exchange> e(kept);
-    return call(out, e->to.data(), e->to_at.data(), w.type, in, e->from.data(), e->from_at.data(), w.type, comm, s);
+    return call(out, e->to.data(), e->to_at.data(), w.type, in, e->from.data(), e->from_at.data(), w.type,
+                comm, s);
   });
 }
 
 // Values for each rank: rows of the first dimension as `splits` says, or evenly.
-std::vector<uint64_t> counts_of(const char* what, const at::Tensor& t, const std::vector<int64_t>& splits, int size,
-                                Wire w) {
+std::vector<uint64_t> counts_of(const char* what, const at::Tensor& t, const std::vector<int64_t>& splits,
+                                int size, Wire w) {
   const int64_t rows = t.dim() ? t.size(0) : 1;
   const uint64_t row = rows ? static_cast<uint64_t>(t.numel() / rows) * w.per_element : 0;
   if (splits.empty()) {
@@ -36,8 +38,8 @@ std::vector<uint64_t> counts_of(const char* what, const at::Tensor& t, const std
                       t.sizes(), ") must divide by ", size, " ranks, or its splits be given");
     return std::vector<uint64_t>(static_cast<size_t>(size), static_cast<uint64_t>(rows / size) * row);
   }
-  TORCH_CHECK_VALUE(splits.size() == static_cast<size_t>(size), "all_to_all_single needs a split of the ", what,
-                    " for each of the ", size, " ranks, found ", splits.size());
+  TORCH_CHECK_VALUE(splits.size() == static_cast<size_t>(size), "all_to_all_single needs a split of the ",
+                    what, " for each of the ", size, " ranks, found ", splits.size());
   std::vector<uint64_t> counts;
   int64_t sum = 0;
   for (int64_t n : splits) {
@@ -53,10 +55,9 @@ std::vector<uint64_t> counts_of(const char* what, const at::Tensor& t, const std
 void enqueue_message(Lane& lane, bool send, const at::Tensor& t, int peer) {
   const Wire w = wire_of(t.scalar_type());
   Lane::enqueue(send ? "HcclSend" : "HcclRecv",
-                [call = send ? hccl().HcclSend : hccl().HcclRecv, p = bytes_of(t), n = t.numel() * w.per_element, w,
-                 peer = static_cast<uint32_t>(peer), comm = lane.comm()](aclrtStream s) {
-                  return call(p, n, w.type, peer, comm, s);
-                });
+                [call = send ? hccl().HcclSend : hccl().HcclRecv, p = bytes_of(t),
+                 n = t.numel() * w.per_element, w, peer = static_cast<uint32_t>(peer),
+                 comm = lane.comm()](aclrtStream s) { return call(p, n, w.type, peer, comm, s); });
 }
 
 }  // namespace
@@ -76,37 +77,49 @@ WorkPtr ProcessGroupHCCL::message(bool send, Tensors& tensors, int peer) {
 }
 
 WorkPtr ProcessGroupHCCL::send(Tensors& tensors, int to, int /*tag*/) { return message(true, tensors, to); }
-WorkPtr ProcessGroupHCCL::recv(Tensors& tensors, int from, int /*tag*/) { return message(false, tensors, from); }
+WorkPtr ProcessGroupHCCL::recv(Tensors& tensors, int from, int /*tag*/) {
+  return message(false, tensors, from);
+}
 
 WorkPtr ProcessGroupHCCL::recvAnysource(Tensors&, int) {
-  TORCH_CHECK_NOT_IMPLEMENTED(false, "the backend hccl cannot receive from any rank: HCCL names the sender; "
-                                     "give recv() its src");
+  TORCH_CHECK_NOT_IMPLEMENTED(false,
+                              "the backend hccl cannot receive from any rank: HCCL names the sender; "
+                              "give recv() its src");
+}
+
+void ProcessGroupHCCL::startCoalescing() {
+  coalescing_ = true;
+  coalesced_on_.reset();
 }
 
 WorkPtr ProcessGroupHCCL::endCoalescing() {
   coalescing_ = false;
   const std::vector<Pending> pending = std::exchange(pending_, {});
-  if (pending.empty()) return nullptr;
   Tensors tensors;
   for (const Pending& p : pending) tensors.push_back(p.tensor);
-  return run({c10d::OpType::COALESCED, "batch_isend_irecv", tensors, tensors, kNoTimeout}, tensors[0].device(),
-             [&](Lane& lane) {
-               auto* items = new std::vector<HcclSendRecvItem>;
-               for (const Pending& p : pending) {
-                 const Wire w = wire_of(p.tensor.scalar_type());
-                 items->push_back({p.send ? HCCL_SEND : HCCL_RECV, bytes_of(p.tensor),
-                                   p.tensor.numel() * w.per_element, w.type, static_cast<uint32_t>(p.peer)});
-               }
-               Lane::enqueue("HcclBatchSendRecv", [call = hccl().HcclBatchSendRecv, items,
-                                                   comm = lane.comm()](aclrtStream s) {
-                 const std::unique_ptr<std::vector<HcclSendRecvItem>> kept(items);
-                 return call(kept->data(), static_cast<uint32_t>(kept->size()), comm, s);
-               });
-             });
+  if (pending.empty() && !coalesced_on_) return nullptr;
+  const c10::Device device = pending.empty() ? *coalesced_on_ : tensors[0].device();
+  const char* name = pending.empty() ? "coalesced collectives" : "batch_isend_irecv";
+  return run({c10d::OpType::COALESCED, name, tensors, tensors, kNoTimeout}, device, [&](Lane& lane) {
+    if (pending.empty()) return;
+    auto items = std::make_unique<std::vector<HcclSendRecvItem>>();
+    for (const Pending& p : pending) {
+      const Wire w = wire_of(p.tensor.scalar_type());
+      items->push_back({p.send ? HCCL_SEND : HCCL_RECV, bytes_of(p.tensor), p.tensor.numel() * w.per_element,
+                        w.type, static_cast<uint32_t>(p.peer)});
+    }
+    Lane::enqueue("HcclBatchSendRecv", [call = hccl().HcclBatchSendRecv, list = items.release(),
+                                        comm = lane.comm()](aclrtStream s) {
+      const std::unique_ptr<std::vector<HcclSendRecvItem>> kept(list);
+      return call(kept->data(), static_cast<uint32_t>(kept->size()), comm, s);
+    });
+  });
 }
 
-WorkPtr ProcessGroupHCCL::alltoall_base(at::Tensor& output, at::Tensor& input, std::vector<int64_t>& output_splits,
-                                        std::vector<int64_t>& input_splits, const c10d::AllToAllOptions& opts) {
+WorkPtr ProcessGroupHCCL::alltoall_base(at::Tensor& output, at::Tensor& input,
+                                        std::vector<int64_t>& output_splits,
+                                        std::vector<int64_t>& input_splits,
+                                        const c10d::AllToAllOptions& opts) {
   constexpr const char* name = "all_to_all_single";
   check_tensor(name, output);
   check_tensor(name, input);
@@ -116,14 +129,17 @@ WorkPtr ProcessGroupHCCL::alltoall_base(at::Tensor& output, at::Tensor& input, s
   const auto to = counts_of("input", input, input_splits, size_, w);
   const auto from = counts_of("output", output, output_splits, size_, w);
   return run({c10d::OpType::ALLTOALL_BASE, name, {output, input}, {output}, opts.timeout}, input.device(),
-             [&](Lane& lane) { enqueue_exchange(lane, bytes_of(input), bytes_of(output), w, {to, {}, from, {}}); });
+             [&](Lane& lane) {
+               enqueue_exchange(lane, bytes_of(input), bytes_of(output), w, {to, {}, from, {}});
+             });
 }
 
 WorkPtr ProcessGroupHCCL::alltoall(Tensors& outputs, Tensors& inputs, const c10d::AllToAllOptions& opts) {
   constexpr const char* name = "all_to_all";
   const auto ranks = static_cast<size_t>(size_);
-  TORCH_CHECK_VALUE(inputs.size() == ranks && outputs.size() == ranks, name, " needs a tensor for each of the ",
-                    size_, " ranks, found ", inputs.size(), " to send and ", outputs.size(), " to receive");
+  TORCH_CHECK_VALUE(inputs.size() == ranks && outputs.size() == ranks, name,
+                    " needs a tensor for each of the ", size_, " ranks, found ", inputs.size(),
+                    " to send and ", outputs.size(), " to receive");
   Tensors all = inputs;
   all.insert(all.end(), outputs.begin(), outputs.end());
   for (const at::Tensor& t : all) {
@@ -157,7 +173,8 @@ WorkPtr ProcessGroupHCCL::alltoall(Tensors& outputs, Tensors& inputs, const c10d
   });
 }
 
-WorkPtr ProcessGroupHCCL::gather(std::vector<Tensors>& outputs, Tensors& inputs, const c10d::GatherOptions& opts) {
+WorkPtr ProcessGroupHCCL::gather(std::vector<Tensors>& outputs, Tensors& inputs,
+                                 const c10d::GatherOptions& opts) {
   const at::Tensor& in = only("gather", inputs);
   check_rank("gather", opts.rootRank);
   wire_of(in.scalar_type());
@@ -173,19 +190,21 @@ WorkPtr ProcessGroupHCCL::gather(std::vector<Tensors>& outputs, Tensors& inputs,
   }
   Tensors all = out;
   all.push_back(in);
-  return run({c10d::OpType::GATHER, "gather", std::move(all), out, opts.timeout}, in.device(), [&](Lane& lane) {
-    if (!root) return enqueue_message(lane, true, in, static_cast<int>(opts.rootRank));
-    for (int r = 0; r < size_; ++r) {
-      const at::Tensor& t = out[static_cast<size_t>(r)];
-      if (r != rank_)
-        enqueue_message(lane, false, t, r);
-      else
-        copy_on(in.device(), bytes_of(t), bytes_of(in), std::min(t.nbytes(), in.nbytes()));
-    }
-  });
+  return run({c10d::OpType::GATHER, "gather", std::move(all), out, opts.timeout}, in.device(),
+             [&](Lane& lane) {
+               if (!root) return enqueue_message(lane, true, in, static_cast<int>(opts.rootRank));
+               for (int r = 0; r < size_; ++r) {
+                 const at::Tensor& t = out[static_cast<size_t>(r)];
+                 if (r != rank_)
+                   enqueue_message(lane, false, t, r);
+                 else
+                   copy_on(in.device(), bytes_of(t), bytes_of(in), std::min(t.nbytes(), in.nbytes()));
+               }
+             });
 }
 
-WorkPtr ProcessGroupHCCL::scatter(Tensors& outputs, std::vector<Tensors>& inputs, const c10d::ScatterOptions& opts) {
+WorkPtr ProcessGroupHCCL::scatter(Tensors& outputs, std::vector<Tensors>& inputs,
+                                  const c10d::ScatterOptions& opts) {
   const at::Tensor& out = only("scatter", outputs);
   check_rank("scatter", opts.rootRank);
   const Wire w = wire_of(out.scalar_type());
@@ -198,26 +217,28 @@ WorkPtr ProcessGroupHCCL::scatter(Tensors& outputs, std::vector<Tensors>& inputs
     for (const at::Tensor& t : in) {
       check_tensor("scatter", t);
       TORCH_CHECK_VALUE(t.numel() == out.numel() && t.scalar_type() == out.scalar_type(),
-                        "scatter needs inputs like the output, found ", describe({t}), " and ", describe({out}));
+                        "scatter needs inputs like the output, found ", describe({t}), " and ",
+                        describe({out}));
     }
   } else {
     TORCH_CHECK_VALUE(inputs.empty(), "scatter takes inputs on the root only");
   }
   Tensors all = in;
   all.push_back(out);
-  return run({c10d::OpType::SCATTER, "scatter", std::move(all), {out}, opts.timeout}, out.device(), [&](Lane& lane) {
-    c10::DataPtr flat;
-    if (root) {
-      flat = scratch(out.nbytes() * in.size());
-      for (size_t r = 0; r < in.size(); ++r)
-        copy_on(out.device(), static_cast<char*>(flat.get()) + r * out.nbytes(), bytes_of(in[r]), out.nbytes());
-    }
-    Lane::enqueue("HcclScatter", [call = hccl().HcclScatter, from = flat.get(), to = bytes_of(out),
-                                  n = out.numel() * w.per_element, w, root = static_cast<uint32_t>(opts.rootRank),
-                                  comm = lane.comm()](aclrtStream s) {
-      return call(from, to, n, w.type, root, comm, s);
-    });
-  });
+  return run(
+      {c10d::OpType::SCATTER, "scatter", std::move(all), {out}, opts.timeout}, out.device(), [&](Lane& lane) {
+        c10::DataPtr flat;
+        if (root) {
+          flat = scratch(out.nbytes() * in.size());
+          for (size_t r = 0; r < in.size(); ++r)
+            copy_on(out.device(), static_cast<char*>(flat.get()) + r * out.nbytes(), bytes_of(in[r]),
+                    out.nbytes());
+        }
+        Lane::enqueue("HcclScatter", [call = hccl().HcclScatter, from = flat.get(), to = bytes_of(out),
+                                      n = out.numel() * w.per_element, w,
+                                      root = static_cast<uint32_t>(opts.rootRank), comm = lane.comm()](
+                                         aclrtStream s) { return call(from, to, n, w.type, root, comm, s); });
+      });
 }
 
 }  // namespace npu::dist

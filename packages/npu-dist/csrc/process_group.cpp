@@ -31,9 +31,10 @@ std::string describe(const Tensors& tensors) {
 }
 
 void check_tensor(const char* name, const at::Tensor& t) {
-  TORCH_CHECK_VALUE(t.defined() && t.device().is_privateuseone(), name,
-                    " of the backend hccl needs tensors on npu, found ", t.defined() ? t.device().str() : "none",
-                    ": move it with .npu(), or give the CPU a backend of its own (backend='cpu:gloo,npu:hccl')");
+  TORCH_CHECK_VALUE(
+      t.defined() && t.device().is_privateuseone(), name, " of the backend hccl needs tensors on npu, found ",
+      t.defined() ? t.device().str() : "none",
+      ": move it with .npu(), or give the CPU a backend of its own (backend='cpu:gloo,npu:hccl')");
   TORCH_CHECK_VALUE(t.layout() == c10::kStrided, name, " of the backend hccl needs dense tensors, found ",
                     t.layout());
   TORCH_CHECK_VALUE(t.is_contiguous(), name, " of the backend hccl needs contiguous tensors, found shape ",
@@ -47,8 +48,8 @@ const at::Tensor& only(const char* name, const Tensors& tensors) {
   return tensors[0];
 }
 
-ProcessGroupHCCL::ProcessGroupHCCL(c10::intrusive_ptr<c10d::Store> store, int rank, int size, std::string name,
-                                   std::chrono::milliseconds timeout)
+ProcessGroupHCCL::ProcessGroupHCCL(c10::intrusive_ptr<c10d::Store> store, int rank, int size,
+                                   std::string name, std::chrono::milliseconds timeout)
     : Backend(rank, size),
       store_(std::move(store)),
       name_(std::move(name)),
@@ -70,15 +71,19 @@ std::shared_ptr<Lane> ProcessGroupHCCL::lane(c10::Device device) {
 
 WorkPtr ProcessGroupHCCL::run(Operation op, c10::Device device, const std::function<void(Lane&)>& launch) {
   for (const at::Tensor& t : op.tensors)
-    TORCH_CHECK_VALUE(t.device() == device, op.name, " of the backend hccl needs all tensors on one device, found ",
-                      device, " and ", t.device());
+    TORCH_CHECK_VALUE(t.device() == device, op.name,
+                      " of the backend hccl needs all tensors on one device, found ", device, " and ",
+                      t.device());
   auto on = lane(device);
-  ++number_;
+  const uint64_t number = ++number_;
+  if (coalescing_) coalesced_on_ = device;
   std::ostringstream what;
-  what << op.name << " number " << number_ << " of group '" << name_ << "' on rank " << rank_ << " of " << size_;
+  what << op.name << " number " << number << " of group '" << name_ << "' on rank " << rank_ << " of "
+       << size_;
   if (!op.tensors.empty()) what << ", " << describe(op.tensors);
   if (const std::string error = on->error(); !error.empty())
-    TORCH_CHECK_WITH(DistBackendError, false, "hccl: ", what.str(), " cannot begin: the group has failed: ", error);
+    TORCH_CHECK_WITH(DistBackendError, false, "hccl: ", what.str(),
+                     " cannot begin: the group has failed: ", error);
 
   const c10::DeviceGuard device_guard(device);
   const c10::impl::VirtualGuardImpl impl(device.type());
@@ -86,7 +91,7 @@ WorkPtr ProcessGroupHCCL::run(Operation op, c10::Device device, const std::funct
   ready.record(impl.getStream(device));
   ready.block(on->stream);
   const auto timeout = op.timeout > std::chrono::milliseconds(0) ? op.timeout : options_->timeout;
-  auto work = c10::make_intrusive<WorkHCCL>(rank_, op.type, on, what.str(), number_, timeout,
+  auto work = c10::make_intrusive<WorkHCCL>(rank_, op.type, on, what.str(), number, timeout,
                                             op.blocking || blocking_wait());
   const c10::StreamGuard stream_guard(on->stream);
   launch(*on);
@@ -112,8 +117,8 @@ void ProcessGroupHCCL::close(bool wait) {
 }
 
 void ProcessGroupHCCL::check_rank(const char* name, int64_t rank) const {
-  TORCH_CHECK_VALUE(rank >= 0 && rank < size_, name, ": rank ", rank, " is not in group '", name_, "' of ", size_,
-                    " ranks");
+  TORCH_CHECK_VALUE(rank >= 0 && rank < size_, name, ": rank ", rank, " is not in group '", name_, "' of ",
+                    size_, " ranks");
 }
 
 }  // namespace npu::dist

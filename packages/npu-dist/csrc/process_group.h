@@ -2,14 +2,15 @@
 // torch.distributed's backend "hccl".
 //
 // Streams. A group has one stream a device. An operation waits there for what the caller's current stream has
-// to do so far, and Work::wait() makes the caller's stream wait for it. All of it goes through npu-core's launch
-// queue, so the calling thread never waits; only a group's first operation on a device does, for its peers.
-// Memory. Every tensor is recorded on the group's stream: its memory is not reused before the operation ended.
-// Errors. What can be seen at the call is raised there. What HCCL finds later (ranks that disagree, time-outs,
-// dead ranks) is an error of the stream: whoever waits for the device gets it, Work::wait(timeout) and the
-// group's next operation say which operation it was.
+// to do so far, and Work::wait() makes the caller's stream wait for it. All of it goes through npu-core's
+// launch queue, so the calling thread never waits; only a group's first operation on a device does, for its
+// peers. Memory. Every tensor is recorded on the group's stream: its memory is not reused before the
+// operation ended. Errors. What can be seen at the call is raised there. What HCCL finds later (ranks that
+// disagree, time-outs, dead ranks) is an error of the stream: whoever waits for the device gets it,
+// Work::wait(timeout) and the group's next operation say which operation it was.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -48,7 +49,8 @@ class ProcessGroupHCCL : public c10d::Backend {
   WorkPtr allreduce(Tensors& tensors, const c10d::AllreduceOptions& opts) override;
   WorkPtr allreduce_coalesced(Tensors& tensors, const c10d::AllreduceCoalescedOptions& opts) override;
   WorkPtr reduce(Tensors& tensors, const c10d::ReduceOptions& opts) override;
-  WorkPtr allgather(std::vector<Tensors>& outputs, Tensors& inputs, const c10d::AllgatherOptions& opts) override;
+  WorkPtr allgather(std::vector<Tensors>& outputs, Tensors& inputs,
+                    const c10d::AllgatherOptions& opts) override;
   WorkPtr _allgather_base(at::Tensor& output, at::Tensor& input, const c10d::AllgatherOptions& opts) override;
   WorkPtr allgather_into_tensor_coalesced(Tensors& outputs, Tensors& inputs,
                                           const c10d::AllgatherOptions& opts) override;
@@ -69,7 +71,8 @@ class ProcessGroupHCCL : public c10d::Backend {
   WorkPtr recv(Tensors& tensors, int from, int tag) override;
   WorkPtr recvAnysource(Tensors& tensors, int tag) override;
   // Sends and receives between the two become one operation, so that no order of theirs can deadlock.
-  void startCoalescing() override { coalescing_ = true; }
+  // Collectives between the two run as they come; the end's Work covers them.
+  void startCoalescing() override;
   WorkPtr endCoalescing() override;
 
  private:
@@ -102,10 +105,11 @@ class ProcessGroupHCCL : public c10d::Backend {
   const c10::intrusive_ptr<Options> options_;
   std::mutex mutex_;  // lanes
   std::map<c10::DeviceIndex, std::shared_ptr<Lane>> lanes_;
-  uint64_t number_ = 0;
+  std::atomic<uint64_t> number_{0};
   bool closed_ = false;
 
   bool coalescing_ = false;
+  std::optional<c10::Device> coalesced_on_;  // where operations ran since startCoalescing
   struct Pending {
     bool send;
     int peer;

@@ -45,8 +45,8 @@ bool WorkHCCL::passed() {
   // A stream goes on past an operation that failed, so its end says nothing once the communicator failed.
   std::exception_ptr failure;
   if (!error.empty())
-    failure = std::make_exception_ptr(
-        c10::DistBackendError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, "hccl: " + what_ + " failed: " + error));
+    failure = std::make_exception_ptr(c10::DistBackendError(
+        {__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, "hccl: " + what_ + " failed: " + error));
   std::lock_guard lock(mutex_);
   completed_ = true;
   exception_ = failure;
