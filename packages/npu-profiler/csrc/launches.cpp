@@ -77,6 +77,13 @@ void Launches::stop() {
   on_first_ = nullptr;
 }
 
+void Launches::abandon() {
+  core().set_activity_hooks(nullptr);
+  std::lock_guard lock(mutex_);
+  on_ = false;
+  on_first_ = nullptr;
+}
+
 std::set<int32_t> Launches::devices() {
   std::lock_guard lock(mutex_);
   std::set<int32_t> found;

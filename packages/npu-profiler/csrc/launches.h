@@ -50,6 +50,8 @@ class Launches {
   void start(std::function<Timers()> on_first);
   // Nothing is recorded any more and no timer is called once this returned.
   void stop();
+  // As stop(), but waits for nobody: the timers must live as long as the process.
+  void abandon();
   // The devices that got work so far.
   std::set<int32_t> devices();
   // What was recorded since start(), which is then forgotten.

@@ -39,8 +39,20 @@ npu_status run_fence(void* payload, aclrtStream, const char**) {
 
 Session::Session() = default;
 
+// A profile that nobody stopped: Kineto drops its session at the next one, or when the process ends.
 Session::~Session() {
-  if (recording_) stop();
+  if (!recording_) return;
+  const bool used = events_ || mspti_;
+  if (used && !core().cann_symbol("libascendcl.so", "aclrtSynchronizeEvent"))
+    abandon();
+  else
+    stop();
+}
+
+// The runtime was shut down: nothing of CANN may be called, nor torn down under a launch thread.
+void Session::abandon() {
+  Launches::instance().abandon();
+  events_.release();
 }
 
 Launches::Timers Session::choose_timers() {
@@ -54,7 +66,10 @@ Launches::Timers Session::choose_timers() {
     }
   }
   mspti_copies_ = mspti_ && Mspti::instance().records_copies();
-  if (!mspti_copies_) timers.push_back(&events_.emplace(mspti_));
+  if (!mspti_copies_) {
+    events_ = std::make_unique<EventTimer>(mspti_);
+    timers.push_back(events_.get());
+  }
   // The last one to begin: its mark must lie around the call and not around the events.
   if (mspti_) timers.push_back(&Mspti::instance());
   return timers;
@@ -72,7 +87,7 @@ void Session::finish_devices() {
     try {
       const c10::DeviceGuard guard(c10::Device(c10::kPrivateUse1, static_cast<c10::DeviceIndex>(device)));
       std::promise<void> done;
-      const Fence fence{events_ ? &*events_ : nullptr, &done, device};
+      const Fence fence{events_.get(), &done, device};
       NPU_CALL(core().enqueue("end of profile", &run_fence, &fence, sizeof fence));
       done.get_future().wait();
     } catch (const std::exception& e) {
@@ -149,6 +164,7 @@ const std::set<ActivityType>& Profiler::availableActivities() const {
 std::unique_ptr<libkineto::IActivityProfilerSession> Profiler::configure(const std::set<ActivityType>& types,
                                                                          const libkineto::Config&) {
   if (!types.count(ActivityType::CONCURRENT_KERNEL)) return nullptr;
+  source();  // a wrong setting is refused here, not at the first operator
   return std::make_unique<Session>();
 }
 

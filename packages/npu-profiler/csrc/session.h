@@ -5,7 +5,6 @@
 #include <torch/csrc/profiler/standalone/privateuse1_profiler.h>
 
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,8 +46,9 @@ class Session final : public libkineto::IActivityProfilerSession {
  private:
   Launches::Timers choose_timers();
   void finish_devices();
+  void abandon();
 
-  std::optional<EventTimer> events_;
+  std::unique_ptr<EventTimer> events_;
   bool recording_ = false;
   bool mspti_ = false, mspti_copies_ = false;
   std::string reason_;  // why libmspti is not the source of kernels

@@ -59,7 +59,9 @@ class _ExperimentalConfig:
     def __init__(self, **options: Any) -> None:
         unknown = sorted(set(options) - set(self.DEFAULTS))
         if unknown:
-            raise TypeError(f"_ExperimentalConfig has no option {', '.join(unknown)}; it has {', '.join(self.DEFAULTS)}")
+            raise TypeError(
+                f"_ExperimentalConfig has no option {', '.join(unknown)}; it has {', '.join(self.DEFAULTS)}"
+            )
         self.__dict__.update({**self.DEFAULTS, **options})
 
     def without_effect(self) -> list[str]:

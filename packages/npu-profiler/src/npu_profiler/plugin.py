@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import sys
 from pathlib import Path
@@ -28,8 +29,19 @@ def activate(address: int) -> None:
     library.npu_profiler_register.restype = None
     library.npu_profiler_register()
 
+    atexit.register(_end_profile)  # runs before npu-core's shutdown, which was registered earlier
+
     from npu_profiler import profiler
 
     sys.modules["torch.npu.profiler"] = profiler
     if "torch.npu" in sys.modules:
         sys.modules["torch.npu"].__dict__["profiler"] = profiler
+
+
+def _end_profile() -> None:
+    """Ends a profile that is still running: torch crashes where one outlives Python, as it does after a device fault,
+    which `profile.__exit__` raises before it has stopped anything."""
+    import torch
+
+    if torch.autograd._profiler_enabled():
+        torch.autograd._disable_profiler()

@@ -1,8 +1,8 @@
 """`torch.npu.profiler`: torch's own profiler under the names and the defaults of `torch_npu.profiler`.
 
 `torch.profiler.profile` records the device as well; these names are for programs that were written for torch_npu. What
-comes out is torch's: `key_averages()`, `events()`, and a Chrome trace for Perfetto; torch_npu's folders of CSV files and
-databases are not written.
+comes out is torch's: `key_averages()`, `events()`, and a Chrome trace for Perfetto. torch_npu's folders of CSV files
+and databases are not written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def supported_activities() -> set[torch.profiler.ProfilerActivity]:
     return {ProfilerActivity.CPU, ProfilerActivity.NPU}
 
 
-class schedule:  # noqa: N801
+class schedule:
     """Tells a profile what to do at each step, with torch_npu's order of arguments.
 
     After `skip_first` steps (and `skip_first_wait`: 1 leaves out the first `wait`): `wait` steps of nothing, `warmup`
@@ -74,8 +74,8 @@ def tensorboard_trace_handler(
     return handler
 
 
-class profile(torch.profiler.profile):  # noqa: N801
-    """`torch.profiler.profile` that records CPU and NPU unless told otherwise, and takes torch_npu's `experimental_config`.
+class profile(torch.profiler.profile):
+    """`torch.profiler.profile` with torch_npu's defaults and options: CPU and NPU are recorded unless told otherwise.
 
     Options of `experimental_config` that have no effect here are named in a warning.
     """
