@@ -172,6 +172,8 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     "DropoutGenMaskV2": ([6], 0.5, 1, 0, F32, Main((16,))),
     "DropoutGenMaskV2Tensor": ([6], 0.5, SEED, SEED, 0, F32, Main((16,))),
     "DropoutDoMask": (M, X((16,), U8), 0.5, Out()),
+    "ApplyAdamWV2": (M, M, M, None, M, X((1,)), 0.1, 0.9, 0.99, 0.0, 1e-8, False, False),
+    "ForeachRoundOffNumber": ([M], X((1,)), [Out()]),
     "ForeachNorm": ([M], 2.0, [Out(())]),
     "ForeachNonFiniteCheckAndUnscale": ([M], X((1,), F32), X((1,), F32)),
     **{f"Foreach{n}Scalar": ([M], X((1,)), [Out()]) for n in ("Add", "Sub", "Mul", "Div", "Pow", "Maximum", "Minimum")},
