@@ -112,6 +112,8 @@ class Model:
             iterates = out.structured_inherits == "TensorIteratorBase"
             return Group(overloads, name, iterates, f"ATen/ops/{out.root_name}_meta.h", arguments)
         wanted = [f for f in members if str(f.func.name) == key or not _composite(f)]
+        if key.startswith("_foreach_"):  # composites all; their out forms copy, and are PyTorch's
+            wanted = [f for f in members if f.func.kind() is not SchemaKind.out]
         if key.split(".")[0].endswith("_"):
             wanted = [f for f in wanted if f.func.kind() is SchemaKind.inplace]
         return Group(tuple(Overload(f) for f in wanted), None, False, None)
