@@ -80,7 +80,7 @@ def test_core_is_free_of_python(libraries: dict[str, Path]) -> None:
     assert not {s for s in symbols(library, "undefined-only") if s.startswith(("Py", "_Py"))}
 
 
-@pytest.mark.parametrize("name", ["libascendcl.so", "libnnopbase.so", "libnpusim.so", "libhccl.so"])
+@pytest.mark.parametrize("name", ["libascendcl.so", "libnnopbase.so", "libnpusim.so", "libhccl.so", "libmspti.so"])
 def test_the_simulated_driver_is_free_of_torch(libraries: dict[str, Path], name: str) -> None:
     assert not {n for n in needed(libraries[f"npu-sim/{name}"]) if re.search("torch|c10|python", n)}
 

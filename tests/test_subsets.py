@@ -163,6 +163,28 @@ dist.destroy_process_group()
     assert done.stdout.count("[10.0, 12.0, 14.0]") == 2
 
 
+def test_profiles_of_the_device_come_with_npu_profiler(installed: Installed) -> None:
+    """Kernels under their operators, in the table and in a trace whose flows have both ends."""
+    env = installed("npu-core", "npu-ops", "npu-sim", "npu-profiler")
+    said = env.ok("""
+import json, os, tempfile, torch
+from torch.profiler import ProfilerActivity, profile
+x = torch.ones(16, 16).npu()
+with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.PrivateUse1]) as p:
+    (x @ x).relu().cpu()
+print({e.key for e in p.key_averages() if e.key.startswith("aten::") and e.self_device_time_total > 0})
+print("Self NPU" in p.key_averages().table())
+path = os.path.join(tempfile.mkdtemp(), "trace.json")
+p.export_chrome_trace(path)
+events = json.load(open(path))["traceEvents"]
+print([e["name"] for e in events if e.get("cat") == "kernel"])
+print([e["ph"] for e in events if e.get("cat") == "ac2g"].count("s"))
+""")
+    operators, table, kernels, flows = said.splitlines()
+    assert {"'aten::mm'", "'aten::relu'", "'aten::copy_'"} <= set(operators.strip("{}").split(", "))
+    assert (table, kernels, flows) == ("True", "['Mm', 'Relu']", "3")
+
+
 def test_with_every_wheel_every_plugin_is_loaded(full: Environment) -> None:
     states = plugins(full)
     assert set(states.values()) == {"loaded"}

@@ -1,5 +1,6 @@
 #include "job.h"
 
+#include "npu_sim/activity.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
 #include "npu_sim/stream.h"
@@ -77,6 +78,7 @@ HcclResult enqueue_job(const std::shared_ptr<Communicator>& comm, const char* ca
                                    ": the stream belongs to npu:" + std::to_string(device_of(*stream)) +
                                    ", the communicator to npu:" + std::to_string(comm->device));
   for (const Operand& o : operands) NPU_SIM_HCCL_TRY(check_operand(call, o, comm->device));
+  const CallScope scope(call);
   auto job = std::make_unique<Job>(comm, call, std::move(operands), std::move(run));
   // Turns and places in the stream are given out together: on one stream, a later turn would wait for one
   // that is queued behind it.

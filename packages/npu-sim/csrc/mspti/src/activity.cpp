@@ -4,6 +4,7 @@
 #include <array>
 
 #include "buffers.h"
+#include "domains.h"
 #include "preload.h"
 #include "recorder.h"
 
@@ -95,4 +96,16 @@ msptiResult msptiActivityPushExternalCorrelationId(msptiExternalCorrelationKind 
 
 msptiResult msptiActivityPopExternalCorrelationId(msptiExternalCorrelationKind kind, uint64_t* lastId) {
   return pop_external(kind, lastId);
+}
+
+msptiResult msptiActivityEnableMarkerDomain(const char* name) {
+  if (!name) return MSPTI_ERROR_INVALID_PARAMETER;
+  enable_domain(name, true);
+  return MSPTI_SUCCESS;
+}
+
+msptiResult msptiActivityDisableMarkerDomain(const char* name) {
+  if (!name) return MSPTI_ERROR_INVALID_PARAMETER;
+  enable_domain(name, false);
+  return MSPTI_SUCCESS;
 }
