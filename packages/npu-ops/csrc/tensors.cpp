@@ -26,7 +26,9 @@ namespace {
 constexpr DtypeSet kCopied = dtypes("csilufh?dFDtjmb");
 constexpr DtypeSet kConverted = dtypes("fhdcustijlm?HFDb");
 
-bool takes(DtypeSet set, const at::Tensor& t) { return set & bit(t.scalar_type()); }
+bool takes(DtypeSet set, const at::Tensor& t) {
+  return (set & bit(t.scalar_type())) && (t.scalar_type() != c10::kBFloat16 || soc_has_bfloat16());
+}
 
 bool convertible(const at::Tensor& t) {
   if (takes(kConverted, t)) return true;

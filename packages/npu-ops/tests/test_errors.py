@@ -98,3 +98,23 @@ def test_a_dtype_that_the_soc_lacks_is_refused_with_its_name() -> None:
     assert run.returncode == 1
     assert "\"add\" not implemented for 'BFloat16' on Ascend910A" in run.stderr
     assert "BFloat16:" not in run.stderr  # is not offered as a remedy
+
+
+def test_a_dtype_that_the_soc_lacks_is_held_and_converted_by_the_host() -> None:
+    code = """
+import torch
+x = torch.tensor([[1.5, 2.0], [3.0, 4.0]]).npu()
+y = x.bfloat16()
+assert y.t().contiguous().float().tolist() == [[1.5, 3.0], [2.0, 4.0]], y
+assert "bfloat16" in repr(y)
+report = torch.npu.fallback_report()
+assert {row.operator for row in report} == {"aten::copy_"}, report
+try:
+    y.mm(y)
+except NotImplementedError as error:
+    print(error)
+"""
+    env = {**os.environ, "NPU_SIM_SOC": "Ascend910A", "NPU_SIM_HBM": "1073741824"}
+    run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "not implemented for 'BFloat16' on Ascend910A" in run.stdout
