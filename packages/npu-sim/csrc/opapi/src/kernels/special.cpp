@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// x * log(y), which is 0 where x is; and rows of an embedding that are brought down to a norm.
+#include <ATen/ops/embedding_renorm.h>
+#include <ATen/ops/xlogy.h>
+
+#include "../kernel.h"
+#include "../rule_tools.h"
+
+namespace npu_sim::ops {
+
+namespace {
+
+void embedding_renorm(const Call& c) {
+  const auto& self = rules::at(c, "selfRef");
+  if (self.ndim != 2) rules::refuse(c, "selfRef", nnop::describe(self), "2 dims");
+}
+
+}  // namespace
+
+NPU_SIM_KERNEL(aclnnXLogYTensor, rules::broadcast) = [](In self, In other, Out out) {
+  out.copy_(at::xlogy(self, other));
+};
+NPU_SIM_KERNEL(aclnnXLogYScalarOther, rules::same) = [](In self, Num other, Out out) {
+  out.copy_(at::xlogy(self, other));
+};
+NPU_SIM_KERNEL(aclnnXLogYScalarSelf, rules::same) = [](Num self, In other, Out out) {
+  out.copy_(at::xlogy(self, other));
+};
+NPU_SIM_KERNEL(aclnnEmbeddingRenorm, embedding_renorm) = [](Out self, In indices, double max_norm,
+                                                            double norm_type) {
+  at::embedding_renorm_(self, indices.to(at::kLong), max_norm, norm_type);
+};
+
+}  // namespace npu_sim::ops
