@@ -220,6 +220,13 @@ HcclResult Communicator::wait(const char* call, std::atomic<uint32_t>& word,
   }
 }
 
+uint64_t Communicator::next_child(uint64_t id, uint32_t leader) {
+  std::lock_guard lock(mutex_);
+  uint64_t key = 0xcbf29ce484222325;
+  for (uint64_t part : {id, uint64_t{leader}, children_[{id, leader}]++}) key = (key ^ part) * 0x100000001b3;
+  return key | 1;
+}
+
 Turn Communicator::take_turn(Line& line) {
   std::lock_guard lock(mutex_);
   return {&line, line.issued++};

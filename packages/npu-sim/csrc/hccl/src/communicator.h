@@ -11,9 +11,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "npu_sim/handle_table.h"
@@ -63,12 +65,18 @@ class Communicator {
   // Marks the communicator as failed for all ranks, unless it was; sets the message; answers `code`.
   HcclResult fail(HcclResult code, const std::string& text);
 
+  // Names the next communicator that ranks of this one make as `id` with `leader`: the same at all of them,
+  // another one each time, never 0.
+  uint64_t next_child(uint64_t id, uint32_t leader);
+
   Turn take_turn(Line& line);
   HcclResult wait_for_turn(const Turn& turn);
   void end_turn(const Turn& turn);
   std::mutex issue;  // held while an operation gets its turns and its place in a stream
   Line collectives;
   std::vector<Line> sends, receives;  // by peer
+
+  std::atomic<int32_t> settings[HCCL_CONFIG_RESERVED]{};  // HcclSetCommConfig's
 
   uint64_t calls = 0;   // collectives so far
   uint64_t rounds = 0;  // rounds so far
@@ -83,7 +91,8 @@ class Communicator {
   const std::shared_ptr<Segment> segment_;
   std::atomic<bool> left_{false};
   std::atomic<bool> suspended_{false};
-  std::mutex mutex_;  // lines
+  std::mutex mutex_;                                            // lines and children
+  std::map<std::pair<uint64_t, uint32_t>, uint64_t> children_;  // how many there were
   std::condition_variable served_;
 };
 

@@ -118,3 +118,20 @@ HcclResult HcclGetConfig(HcclConfig config, HcclConfigValue* configValue) {
   configValue->value = g_values[config].load();
   return HCCL_SUCCESS;
 }
+
+// One communicator's setting; as for all, it changes nothing.
+HcclResult HcclSetCommConfig(HcclComm comm, HcclConfig config, HcclConfigValue configValue) {
+  std::shared_ptr<Communicator> c;
+  NPU_SIM_HCCL_TRY(find(comm, "HcclSetCommConfig", &c));
+  NPU_SIM_HCCL_TRY(check_config(config, &configValue));
+  c->settings[config].store(configValue.value);
+  return HCCL_SUCCESS;
+}
+
+HcclResult HcclGetCommConfig(HcclComm comm, HcclConfig config, HcclConfigValue* configValue) {
+  std::shared_ptr<Communicator> c;
+  NPU_SIM_HCCL_TRY(find(comm, "HcclGetCommConfig", &c));
+  NPU_SIM_HCCL_TRY(check_config(config, configValue));
+  configValue->value = c->settings[config].load();
+  return HCCL_SUCCESS;
+}

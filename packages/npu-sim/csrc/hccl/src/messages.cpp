@@ -136,3 +136,22 @@ HcclResult HcclAlltoAllV(const void* sendBuf, const void* sendCounts, const void
   }
   return exchange(name, c, stream, items);
 }
+
+HcclResult HcclAlltoAllVC(const void* sendBuf, const void* sendCountMatrix, HcclDataType sendType,
+                          const void* recvBuf, HcclDataType recvType, HcclComm comm, aclrtStream stream) {
+  constexpr const char* name = "HcclAlltoAllVC";
+  std::shared_ptr<Communicator> c;
+  NPU_SIM_HCCL_TRY(find(comm, name, &c));
+  NPU_SIM_HCCL_TRY(require(name, sendCountMatrix, "sendCountMatrix"));
+  const auto* matrix = static_cast<const uint64_t*>(sendCountMatrix);  // [from, to]
+  std::vector<Item> items;
+  uint64_t sent = 0, received = 0;
+  for (uint32_t r = 0; r < c->size; ++r) {
+    const uint64_t to = matrix[c->rank * c->size + r], from = matrix[r * c->size + c->rank];
+    items.push_back({true, r, plus(sendBuf, sent, sendType), to, sendType});
+    items.push_back({false, r, plus(recvBuf, received, recvType), from, recvType});
+    sent += to;
+    received += from;
+  }
+  return exchange(name, c, stream, items);
+}

@@ -26,7 +26,7 @@ struct Ticket {
   ProcessId process;
   int32_t file;
 };
-static_assert(sizeof(Ticket) <= sizeof(HcclRootInfo) && sizeof(SegmentHeader) <= kPageBytes);
+static_assert(sizeof(Ticket) <= Segment::kInfoBytes && sizeof(SegmentHeader) <= kPageBytes);
 
 struct Layout {
   explicit Layout(uint64_t ranks)

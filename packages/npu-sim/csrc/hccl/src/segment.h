@@ -52,6 +52,13 @@ struct alignas(64) Channel {
   alignas(64) Part parts[2];
 };
 
+// A communicator of some of the ranks on its way: its first rank puts the root info here for the others.
+struct Child {
+  std::atomic<uint64_t> id;  // 0: free
+  std::atomic<uint32_t> ready;
+  char info[64];  // what of HcclRootInfo is used
+};
+
 struct SegmentHeader {
   uint64_t magic;
   uint64_t nonce;
@@ -61,6 +68,7 @@ struct SegmentHeader {
   uint32_t failed_code;
   uint32_t failed_rank;
   char failed_text[1024];
+  Child children[16];
 };
 
 // One mapping a process, shared by all ranks in it.
@@ -68,6 +76,7 @@ class Segment {
  public:
   // Makes a new one in this process and names it in `info`.
   static HcclResult create(HcclRootInfo* info);
+  static constexpr size_t kInfoBytes = sizeof Child::info;
   // Maps what `info` names for `ranks` ranks.
   static HcclResult join(const HcclRootInfo& info, uint32_t ranks, std::shared_ptr<Segment>* segment);
 

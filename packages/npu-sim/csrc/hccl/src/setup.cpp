@@ -4,6 +4,7 @@
 
 #include "communicator.h"
 #include "config.h"
+#include "init.h"
 #include "npu_sim/context.h"
 #include "npu_sim/device.h"
 #include "npu_sim/error.h"
@@ -14,19 +15,22 @@ using namespace npu_sim::hccl;
 
 namespace {
 
-// The calling thread's device, of a process that may use the machine.
+std::string made_up_name(const HcclRootInfo& info) {
+  uint64_t nonce = 0;
+  std::memcpy(&nonce, info.internal + sizeof nonce, sizeof nonce);
+  return "hccl_" + std::to_string(nonce);
+}
+
+}  // namespace
+
+namespace npu_sim::hccl {
+
 HcclResult current_device(Device** device) {
   std::shared_ptr<Context> context;
   if (int code = ready()) return machine_refused(code);
   if (int code = require_context(&context)) return machine_refused(code);
   *device = &context->device;
   return HCCL_SUCCESS;
-}
-
-std::string made_up_name(const HcclRootInfo& info) {
-  uint64_t nonce = 0;
-  std::memcpy(&nonce, info.internal + sizeof nonce, sizeof nonce);
-  return "hccl_" + std::to_string(nonce);
 }
 
 HcclResult init(const char* call, uint32_t ranks, const HcclRootInfo* info, uint32_t rank, Device& device,
@@ -47,6 +51,10 @@ HcclResult init(const char* call, uint32_t ranks, const HcclRootInfo* info, uint
   *comm = communicators().insert(made);
   return HCCL_SUCCESS;
 }
+
+}  // namespace npu_sim::hccl
+
+namespace {
 
 HcclResult init_here(const char* call, uint32_t ranks, const HcclRootInfo* info, uint32_t rank,
                      const HcclCommConfig* config, HcclComm* comm) {

@@ -91,6 +91,97 @@ TEST(Messages, ARingAndAllToAllArrive) {
   });
 }
 
+TEST(Gathering, PartsMayDifferInSize) {
+  with_ranks(3, [](Rank& r) {
+    const std::vector<uint64_t> counts{5, 0, (size_t{3} << 18) + 1}, at{0, 5, 7};  // a gap of two
+    const uint64_t own = counts[r.id], all = at[2] + counts[2];
+    auto* in = r.put(std::vector<float>(std::max<uint64_t>(own, 1), static_cast<float>(r.id + 1)));
+    auto* out = r.put(std::vector<float>(all, -1.0f));
+    auto* back = r.put(std::vector<float>(std::max<uint64_t>(own, 1)));
+    ASSERT_EQ(HcclAllGatherV(in, own, out, counts.data(), at.data(), HCCL_DATA_TYPE_FP32, r.comm, r.handle),
+              HCCL_SUCCESS)
+        << take_error_message();
+    ASSERT_EQ(HcclReduceScatterV(out, counts.data(), at.data(), back, own, HCCL_DATA_TYPE_FP32,
+                                 HCCL_REDUCE_SUM, r.comm, r.handle),
+              HCCL_SUCCESS)
+        << take_error_message();
+    ASSERT_EQ(r.finish(), 0) << take_error_message();
+    auto got = r.get(out, all);
+    std::vector<float> expected(all, 3.0f);
+    std::fill_n(expected.begin(), 5, 1.0f);
+    std::fill_n(expected.begin() + 5, 2, -1.0f);
+    EXPECT_EQ(got, expected);
+    EXPECT_EQ(r.get(back, own), std::vector<float>(own, 3.0f * static_cast<float>(r.id + 1)));
+  });
+}
+
+TEST(Messages, AMatrixOfCountsSaysWhoSendsWhat) {
+  with_ranks(2, [](Rank& r) {
+    const uint64_t matrix[] = {1, 2, 3, 0};  // 0 sends 1 to itself and 2 to 1; 1 sends 3 to 0
+    auto* in = r.put(r.id == 0 ? std::vector<int32_t>{1, 2, 3} : std::vector<int32_t>{7, 8, 9});
+    auto* out = r.put(std::vector<int32_t>(4));
+    ASSERT_EQ(HcclAlltoAllVC(in, matrix, HCCL_DATA_TYPE_INT32, out, HCCL_DATA_TYPE_INT32, r.comm, r.handle),
+              HCCL_SUCCESS);
+    ASSERT_EQ(r.finish(), 0) << take_error_message();
+    EXPECT_EQ(r.get(out, 4),
+              (r.id == 0 ? std::vector<int32_t>{1, 7, 8, 9} : std::vector<int32_t>{2, 3, 0, 0}));
+  });
+}
+
+TEST(SubCommunicators, SomeRanksHaveOneOfTheirOwn) {
+  with_ranks(4, [](Rank& r) {
+    std::vector<uint32_t> ids = r.id % 2 ? std::vector<uint32_t>{3, 1} : std::vector<uint32_t>{0, 2};
+    const uint32_t mine = ids[0] == r.id ? 0 : 1;
+    HcclCommConfig config;
+    HcclCommConfigInit(&config);
+    for (uint64_t id : {uint64_t{7}, uint64_t{7}, uint64_t{8}}) {
+      HcclComm sub = nullptr;
+      ASSERT_EQ(HcclCreateSubCommConfig(&r.comm, 2, ids.data(), id, mine, &config, &sub), HCCL_SUCCESS)
+          << take_error_message();
+      uint32_t rank = 9, size = 9;
+      ASSERT_EQ(HcclGetRankId(sub, &rank), HCCL_SUCCESS);
+      ASSERT_EQ(HcclGetRankSize(sub, &size), HCCL_SUCCESS);
+      EXPECT_EQ(rank, mine);
+      EXPECT_EQ(size, 2u);
+      auto* p = r.put(std::vector<int64_t>{static_cast<int64_t>(r.id)});
+      ASSERT_EQ(HcclAllReduce(p, p, 1, HCCL_DATA_TYPE_INT64, HCCL_REDUCE_SUM, sub, r.handle), HCCL_SUCCESS);
+      ASSERT_EQ(r.finish(), 0) << take_error_message();
+      EXPECT_EQ(r.get(p, 1)[0], r.id % 2 ? 4 : 2);
+      ASSERT_EQ(HcclCommDestroy(sub), HCCL_SUCCESS);
+    }
+    HcclComm none = nullptr;
+    ids = {0, 0};
+    EXPECT_EQ(HcclCreateSubCommConfig(&r.comm, 2, ids.data(), 9, 0, &config, &none), HCCL_E_PARA);
+  });
+}
+
+TEST(SubCommunicators, OneIdMayServeAgainAtOnce) {
+  with_ranks(2, [](Rank& r) {
+    std::vector<uint32_t> ids{0, 1};
+    HcclCommConfig config;
+    HcclCommConfigInit(&config);
+    std::vector<HcclComm> made(40);
+    for (HcclComm& sub : made)
+      ASSERT_EQ(HcclCreateSubCommConfig(&r.comm, 2, ids.data(), 7, r.id, &config, &sub), HCCL_SUCCESS)
+          << take_error_message();
+    for (HcclComm sub : made) ASSERT_EQ(HcclBarrier(sub, r.handle), HCCL_SUCCESS);
+    EXPECT_EQ(r.finish(), 0) << take_error_message();
+    for (HcclComm sub : made) ASSERT_EQ(HcclCommDestroy(sub), HCCL_SUCCESS);
+  });
+}
+
+TEST(Settings, BelongToOneCommunicator) {
+  with_ranks(1, [](Rank& r) {
+    HcclConfigValue value{1}, found{9};
+    ASSERT_EQ(HcclSetCommConfig(r.comm, HCCL_DETERMINISTIC, value), HCCL_SUCCESS);
+    ASSERT_EQ(HcclGetCommConfig(r.comm, HCCL_DETERMINISTIC, &found), HCCL_SUCCESS);
+    EXPECT_EQ(found.value, 1);
+    ASSERT_EQ(HcclGetConfig(HCCL_DETERMINISTIC, &found), HCCL_SUCCESS);
+    EXPECT_EQ(found.value, 0);
+    EXPECT_EQ(HcclGetCommConfig(r.comm, HCCL_CONFIG_RESERVED, &found), HCCL_E_PARA);
+  });
+}
+
 TEST(Errors, RanksThatDisagreeAllLearnIt) {
   with_ranks(2, [](Rank& r) {
     auto* p = r.put(std::vector<float>(8));
