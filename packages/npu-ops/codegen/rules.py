@@ -182,6 +182,10 @@ def _listed(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return f"listed_dims({_id(args[0], p, scope, 'int[]')}, {_id(args[1], p, scope, 'Tensor')})"
 
 
+def _pair(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"pair({', '.join(_id(a, p, scope, 'int[]') for a in args)})"
+
+
 def _choice(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     texts = [a.value for a in args[1:] if isinstance(a, Literal) and isinstance(a.value, str)]
     if len(texts) < 2 or len(texts) != len(args) - 1:
@@ -254,6 +258,12 @@ RULES: dict[str, Rule] = {
     "dim": Rule("a dimension of a tensor, counted from the front", ("int64",), 2, _dim),
     "dims": Rule("dimensions of a tensor, counted from the front; none given, or null, means all", ("ints",), 2, _dims),
     "listed": Rule("dimensions of a tensor, counted from the front; none given means none", ("ints",), 2, _listed),
+    "pair": Rule(
+        "two numbers for the dimensions of a plane: a list's one stands for both, an empty one for another list",
+        ("ints",),
+        None,
+        _pair,
+    ),
     "or": Rule("an optional number, with its default", (*_INTEGERS, *_REALS, "scalar"), 2, _or),
     "choice": Rule("the place of a text argument in a list of texts; an absent one is ''", _INTEGERS, None, _choice),
 }
@@ -266,6 +276,7 @@ CONSTANTS: dict[str, tuple[tuple[str, ...], str, str]] = {
 #: Shape rules (csrc/shapes.h): whether CPU scalars may stand among the operands, and documentation.
 SHAPES: dict[str, tuple[bool, str]] = {
     "like": (False, "the operand's shape, dtype and order in memory"),
+    "with_buffer": (False, "the operand's shape and dtype, and an empty second result"),
     "flipped": (False, "the same, with a check that no dimension is named twice"),
     "rolled": (False, "the operand's shape and dtype, with a check of shifts against dimensions"),
     "one": (False, "one element of the operand's dtype; the operand must not be empty"),
@@ -288,6 +299,10 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "arange": (False, "an `out` of as many elements as the range has"),
     "index_select": (False, "the operand with one dimension as long as the index"),
     "embedding": (False, "the indices' shape and the row length of the weight"),
+    "resized": (False, "the operand's with `output_size` in the place of the last two"),
+    "reflected": (False, "the operand's planes with a frame of `padding` elements"),
+    "columns": (False, "sliding windows over the operand's planes as columns"),
+    "folded": (False, "planes from such columns"),
     "rows": (False, "n rows as long as the operand's last dimension"),
     "fits": (False, "in-place: checks that the operand's dtype holds a number"),
     "single": (True, "in-place: checks that a value has no dimension, and that the operand's dtype holds a CPU one"),

@@ -86,6 +86,13 @@ Dims all_dims(at::OptionalIntArrayRef dims, const at::Tensor& of);
 Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of);
 inline int64_t wrap_dim(int64_t dim, const at::Tensor& of) { return at::maybe_wrap_dim(dim, of.dim()); }
 
+// A list for the two dimensions of a plane, where one number stands for both and none for those of
+// `otherwise`.
+inline std::array<int64_t, 2> pair(at::IntArrayRef v, at::IntArrayRef otherwise = {}) {
+  if (v.empty()) v = otherwise;
+  return {v.front(), v.back()};
+}
+
 // `weight`, or a one for each class of the scores `self` where it is absent.
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);
 

@@ -14,6 +14,7 @@
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/var_mean.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include "kernel.h"
@@ -54,6 +55,17 @@ at::Tensor unfold_backward(const at::Tensor& grad, at::IntArrayRef sizes, int64_
   return result.index_add_(d, places, source);
 }
 
+// The weight comes broadcast, and gradients of one shape are wanted; CANN's prelu has neither.
+at::Tensor prelu(const at::Tensor& self, const at::Tensor& weight) {
+  return at::where(self.gt(0), self, weight.mul(self));
+}
+
+std::tuple<at::Tensor, at::Tensor> prelu_backward(const at::Tensor& grad, const at::Tensor& self,
+                                                  const at::Tensor& weight) {
+  at::Tensor positive = self.gt(0);
+  return {at::where(positive, grad, weight.mul(grad)), self.mul(grad).masked_fill_(positive, 0)};
+}
+
 at::Tensor normal_tensor_float(const at::Tensor& mean, double std, MaybeGenerator generator) {
   return at::empty_like(mean).normal_(0, std, std::move(generator)).add_(mean);
 }
@@ -83,6 +95,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"std_mean.correction", std_mean>(m);
   impl<"index_fill_.int_Tensor", index_fill_tensor>(m);
   impl<"unfold_backward", unfold_backward>(m);
+  impl<"_prelu_kernel", prelu>(m);
+  impl<"_prelu_kernel_backward", prelu_backward>(m);
   impl<"normal.Tensor_float", normal_tensor_float>(m);
   impl<"normal.float_Tensor", normal_float_tensor>(m);
   impl<"normal.Tensor_Tensor", normal_tensor_tensor>(m);

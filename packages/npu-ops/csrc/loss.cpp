@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// nll_loss: CANN wants class weights always, so ones stand in for absent ones.
+// nll_loss: CANN wants class weights always, so ones stand in for absent ones. And Huber's loss, a multiple
+// of another.
 #include <ATen/ops/nll_loss_backward_meta.h>
 #include <ATen/ops/nll_loss_forward_meta.h>
+#include <ATen/ops/smooth_l1_loss.h>
+#include <ATen/ops/smooth_l1_loss_backward.h>
 
 #include "aclnn_ops.h"
 #include "kernel.h"
+#include "shapes.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -22,6 +26,7 @@ struct nll_loss_forward_op {
   static constexpr bool host_scalars = false;
   static void shape(OutputsOf<nll_loss_forward_op>& m, const at::Tensor& self, const at::Tensor& target,
                     const OptionalTensor& weight, int64_t reduction, int64_t ignore_index) {
+    shape::check_classes("nll_loss", target, self);
     m.meta(self, target, meta_arg(weight), reduction, ignore_index);
   }
   static void run(Call& k, const at::Tensor& self, const at::Tensor& target, const OptionalTensor& weight,
@@ -87,6 +92,32 @@ at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self
                                                    ignore_index, total_weight));
 }
 
+// CANN has this loss divided by delta.
+at::Tensor huber_loss(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta) {
+  TORCH_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
+  at::Tensor loss = at::smooth_l1_loss(self, target, reduction, delta);
+  return delta == 1 ? loss : loss.mul_(delta);
+}
+
+at::Tensor& huber_loss_out(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta,
+                           at::Tensor& out) {
+  TORCH_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
+  at::smooth_l1_loss_out(out, self, target, reduction, delta);
+  return delta == 1 ? out : out.mul_(delta);
+}
+
+at::Tensor huber_loss_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
+                               int64_t reduction, double delta) {
+  at::Tensor r = at::smooth_l1_loss_backward(grad, self, target, reduction, delta);
+  return delta == 1 ? r : r.mul_(delta);
+}
+
+at::Tensor& huber_loss_backward_out(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,
+                                    int64_t reduction, double delta, at::Tensor& out) {
+  at::smooth_l1_loss_backward_out(out, grad, self, target, reduction, delta);
+  return delta == 1 ? out : out.mul_(delta);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -94,6 +125,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"nll_loss_forward.output", nll_loss_forward_out>(m);
   impl<"nll_loss_backward", nll_loss_backward>(m);
   impl<"nll_loss_backward.grad_input", nll_loss_backward_out>(m);
+  impl<"huber_loss", huber_loss>(m);
+  impl<"huber_loss.out", huber_loss_out>(m);
+  impl<"huber_loss_backward", huber_loss_backward>(m);
+  impl<"huber_loss_backward.out", huber_loss_backward_out>(m);
 }
 
 }  // namespace npu::ops

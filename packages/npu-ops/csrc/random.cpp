@@ -169,6 +169,62 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
   return out;
 }
 
+void check_multinomial(const at::Tensor& self, int64_t n, bool replacement) {
+  TORCH_CHECK(self.is_floating_point(),
+              "multinomial only supports floating-point dtypes for input, got: ", self.scalar_type(), " ",
+              self.sizes());
+  TORCH_CHECK(self.dim() == 1 || self.dim() == 2, "multinomial: prob_dist must be 1 or 2 dim, got shape ",
+              self.sizes());
+  TORCH_CHECK(n > 0, "multinomial: cannot sample n_sample <= 0 samples");
+  TORCH_CHECK(replacement || n <= self.size(-1),
+              "multinomial: cannot sample n_sample > prob_dist.size(-1) "
+              "samples without replacement; n_sample ",
+              n, ", prob_dist ", self.sizes());
+  // Classes are counted in float32.
+  TORCH_CHECK(self.size(-1) <= 1 << 24, "multinomial: number of categories cannot exceed 2^24, got ",
+              self.size(-1));
+}
+
+// Zero or bad weights are found on the device: by CANN, or by what it answers.
+at::Tensor& multinomial_out(const at::Tensor& self, int64_t n, bool replacement,
+                            std::optional<at::Generator> generator, at::Tensor& out) {
+  check_multinomial(self, n, replacement);
+  TORCH_CHECK(out.scalar_type() == at::kLong,
+              "multinomial expects Long tensor out, got: ", out.scalar_type());
+  c10::DeviceGuard guard(common_device("multinomial", false, self, out));
+  check_dtype("multinomial", self, dtypes("bhfd"));
+  Dims sizes(self.sizes().begin(), self.sizes().end());
+  sizes.back() = n;
+  at::native::resize_output(out, sizes);
+  if (out.numel() == 0) return out;
+  auto [seed, offset] = draw(generator, self.device(), std::max(self.numel(), out.numel()));
+  launch<aclnnMultinomial>(self, n, replacement, seed, offset, out);
+  return out;
+}
+
+at::Tensor multinomial(const at::Tensor& self, int64_t n, bool replacement,
+                       std::optional<at::Generator> generator) {
+  c10::DeviceGuard guard(self.device());
+  at::Tensor out = empty({0}, at::kLong);
+  return multinomial_out(self, n, replacement, std::move(generator), out);
+}
+
+// By its distribution function: CANN draws uniform numbers, which may be 0 but not 1.
+at::Tensor& exponential_(at::Tensor& self, double lambd, std::optional<at::Generator> generator) {
+  TORCH_CHECK(lambd > 0.0, "exponential_ expects lambda > 0.0, but found lambda=", lambd);
+  return uniform_(self, 0, 1, std::move(generator)).neg_().log1p_().mul_(-1 / lambd);
+}
+
+// `t` where `mask`, scaled; else 0. CANN multiplies by the truth values as they are.
+at::Tensor masked_scale(const at::Tensor& t, const at::Tensor& mask, double scale) {
+  check_dtype("dropout", t, dtypes("fhbd"));
+  at::Tensor out = at::empty_like(t);
+  if (t.numel() == 0) return out;
+  launch<aclnnMul>(t, mask, out);
+  if (scale != 1) launch<aclnnMuls>(out, c10::Scalar(scale), out);
+  return out;
+}
+
 // CANN's dropout keeps its mask as bits in blocks of 128. ATen's contract is a truth value an element, which
 // users and functorch read, so the mask is drawn as such.
 std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p,
@@ -178,11 +234,16 @@ std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, doubl
   at::Tensor mask = at::empty_like(input, input.options().dtype(at::kBool));
   if (!train.value_or(true)) return {input.clone(), mask.fill_(true)};
   bernoulli_float(mask, 1.0 - p, std::nullopt);
-  return {input.mul(mask).mul_(p == 1 ? 0.0 : 1.0 / (1.0 - p)), mask};
+  return {masked_scale(input, mask, p == 1 ? 0.0 : 1.0 / (1.0 - p)), mask};
 }
 
 at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mask, double scale) {
-  return grad.mul(mask).mul_(scale);
+  c10::DeviceGuard guard(common_device("native_dropout_backward", false, grad, mask));
+  TORCH_CHECK(mask.scalar_type() == at::kBool,
+              "native_dropout_backward: mask should be Bool scalar type, got ", mask.scalar_type());
+  TORCH_CHECK(mask.sizes() == grad.sizes(), "native_dropout_backward: mask ", mask.sizes(),
+              " does not fit the gradient ", grad.sizes());
+  return masked_scale(grad, mask, scale);
 }
 
 }  // namespace
@@ -197,6 +258,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"bernoulli_.Tensor", bernoulli_tensor>(m);
   impl<"bernoulli.out", bernoulli_out>(m);
   impl<"randperm.generator_out", randperm_out>(m);
+  impl<"multinomial", multinomial>(m);
+  impl<"multinomial.out", multinomial_out>(m);
+  impl<"exponential_", exponential_>(m);
   impl<"native_dropout", native_dropout>(m);
   impl<"native_dropout_backward", native_dropout_backward>(m);
 }

@@ -3,6 +3,7 @@
 
 #include <ATen/ExpandUtils.h>
 #include <ATen/WrapDimUtilsMulti.h>
+#include <ATen/native/im2col_shape_check.h>
 #include <ATen/ops/result_type_native.h>
 
 #include <algorithm>
@@ -121,6 +122,12 @@ void embedding::meta(const at::Tensor& weight, const at::Tensor& indices) {
   set_output_raw_strided(0, sizes, {}, weight.options());
 }
 
+void check_classes(const char* op, const at::Tensor& target, const at::Tensor& scores) {
+  TORCH_CHECK(target.scalar_type() == at::kLong || target.scalar_type() == at::kByte, op,
+              ": expected scalar type Long but found ", target.scalar_type(), " for a target of shape ",
+              target.sizes(), " with an input of shape ", scores.sizes(), "; pass target.long()");
+}
+
 void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction) {
   TORCH_CHECK(
       target.dim() == 3,
@@ -129,8 +136,72 @@ void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t red
               "only batches of spatial inputs supported (4D tensors), but got input of dimension: ", t.dim());
   TORCH_CHECK(t.size(0) == target.size(0) && t.size(2) == target.size(1) && t.size(3) == target.size(2),
               "size mismatch (got input: ", t.sizes(), " , target: ", target.sizes());
+  check_classes("nll_loss2d", target, t);
   set_output_raw_strided(0, reduction ? at::IntArrayRef{} : target.sizes(), {}, t.options());
   set_output_raw_strided(1, {}, {}, t.options());
+}
+
+void resized::meta(const at::Tensor& t, at::IntArrayRef size) {
+  TORCH_CHECK(size.size() == 2, "output_size must be 2 numbers, got ", size.size());
+  TORCH_CHECK(t.dim() == 3 || t.dim() == 4, "expected a tensor of 3 or 4 dimensions, but got shape ",
+              t.sizes());
+  for (int64_t d : {t.dim() - 3, t.dim() - 2, t.dim() - 1})
+    TORCH_CHECK(t.size(d) > 0,
+                "expected input to have non-zero size for non-batch dimensions, but input has sizes ",
+                t.sizes(), " with dimension ", d, " being empty");
+  Dims sizes(t.sizes().begin(), t.sizes().end());
+  std::copy(size.begin(), size.end(), sizes.end() - 2);
+  set_output_raw_strided(0, sizes, {}, t.options().memory_format(t.suggest_memory_format()));
+}
+
+void reflected::meta(const at::Tensor& t, at::IntArrayRef padding) {
+  TORCH_CHECK(padding.size() == 4, "padding size is expected to be 4, but got: ", padding.size());
+  TORCH_CHECK(
+      (t.dim() == 3 || t.dim() == 4) && t.size(-1) && t.size(-2) && t.size(-3),
+      "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+      "for input, but got: ",
+      t.sizes());
+  Dims sizes(t.sizes().begin(), t.sizes().end());
+  for (size_t i = 0; i < 4; ++i) {
+    const auto d = t.dim() - 1 - static_cast<int64_t>(i / 2);
+    TORCH_CHECK(padding[i] < t.size(d),
+                "Padding size should be less than the corresponding input dimension, "
+                "but got: padding ",
+                padding, " at dimension ", d, " of input ", t.sizes());
+    sizes[d] += padding[i];
+  }
+  for (int64_t d : {t.dim() - 1, t.dim() - 2})
+    TORCH_CHECK(sizes[d] >= 1, "input ", t.sizes(), " is too small for padding ", padding);
+  set_output_raw_strided(0, sizes, {}, t.options());
+}
+
+void columns::meta(const at::Tensor& t, at::IntArrayRef kernel, at::IntArrayRef dilation,
+                   at::IntArrayRef padding, at::IntArrayRef stride) {
+  for (auto [name, v] : {std::pair("kernel", kernel), std::pair("dilation", dilation),
+                         std::pair("padding", padding), std::pair("stride", stride)})
+    TORCH_CHECK(v.size() == 2, "It is expected ", name, "_size equals to 2, but got size ", v.size());
+  at::native::im2col_shape_check(t, at::Tensor(), kernel[0], kernel[1], dilation[0], dilation[1], padding[0],
+                                 padding[1], stride[0], stride[1]);
+  int64_t windows = 1;
+  for (int64_t i = 0; i < 2; ++i)
+    windows *= at::native::sliding_window_count(t.size(i - 2), padding[i], dilation[i], kernel[i], stride[i]);
+  Dims sizes(t.sizes().begin(), t.sizes().end() - 3);
+  sizes.push_back(t.size(-3) * kernel[0] * kernel[1]);
+  sizes.push_back(windows);
+  set_output_raw_strided(0, sizes, {}, t.options());
+}
+
+void folded::meta(const at::Tensor& t, at::IntArrayRef size, at::IntArrayRef kernel, at::IntArrayRef dilation,
+                  at::IntArrayRef padding, at::IntArrayRef stride) {
+  for (auto [name, v] :
+       {std::pair("output", size), std::pair("kernel", kernel), std::pair("dilation", dilation),
+        std::pair("padding", padding), std::pair("stride", stride)})
+    TORCH_CHECK(v.size() == 2, "It is expected ", name, "_size equals to 2, but got size ", v.size());
+  at::native::col2im_shape_check(t, at::Tensor(), size[0], size[1], kernel[0], kernel[1], dilation[0],
+                                 dilation[1], padding[0], padding[1], stride[0], stride[1]);
+  Dims sizes(t.sizes().begin(), t.sizes().end() - 2);
+  for (int64_t n : {t.size(-2) / (kernel[0] * kernel[1]), size[0], size[1]}) sizes.push_back(n);
+  set_output_raw_strided(0, sizes, {}, t.options());
 }
 
 void spread::meta(const at::Tensor& mask, const at::Tensor& t) {

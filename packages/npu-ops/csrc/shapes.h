@@ -17,6 +17,14 @@ struct like : at::impl::MetaBase {
   void meta(const at::Tensor& t);
 };
 
+// The same, and an empty second result, which CANN has no use for.
+struct with_buffer : like {
+  void meta(const at::Tensor& t) {
+    like::meta(t);
+    set_output_raw_strided(1, {0}, {}, t.options());
+  }
+};
+
 struct flipped : like {
   void meta(const at::Tensor& t, at::IntArrayRef dims);
 };
@@ -108,6 +116,9 @@ struct loss : at::impl::MetaBase {
   }
 };
 
+// RuntimeError naming the operator unless `target` holds classes: torch takes int64, or uint8.
+void check_classes(const char* op, const at::Tensor& target, const at::Tensor& scores);
+
 struct nll_loss2d : at::impl::MetaBase {
   void meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction);
 };
@@ -137,6 +148,26 @@ struct index_select : at::impl::MetaBase {
 
 struct embedding : at::impl::MetaBase {
   void meta(const at::Tensor& weight, const at::Tensor& indices);
+};
+
+// Planes of another size.
+struct resized : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::IntArrayRef size);
+};
+
+// Planes with a frame of their own elements, mirrored.
+struct reflected : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::IntArrayRef padding);
+};
+
+// Sliding windows over planes as columns, and planes from them.
+struct columns : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::IntArrayRef kernel, at::IntArrayRef dilation, at::IntArrayRef padding,
+            at::IntArrayRef stride);
+};
+struct folded : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::IntArrayRef size, at::IntArrayRef kernel, at::IntArrayRef dilation,
+            at::IntArrayRef padding, at::IntArrayRef stride);
 };
 
 struct rows : at::impl::MetaBase {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Convolutions. PyTorch checks the shapes and comes here through its operators for backends outside of it.
+#include <ATen/native/ConvUtils.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "aclnn_ops.h"
+#include "call.h"
+#include "devices.h"
+#include "kernel.h"
+
+namespace npu::ops {
+namespace {
+
+using MaybeTensor = std::optional<at::Tensor>;
+
+constexpr DtypeSet kFloats = dtypes("fhb");
+
+void check_dtypes(const char* op, const at::Tensor& input, const at::Tensor& other, const char* name) {
+  check_dtype(op, input, kFloats);
+  TORCH_CHECK(input.scalar_type() == other.scalar_type(), op, ": input type (", input.scalar_type(), ") and ",
+              name, " type (", other.scalar_type(), ") should be the same; input ", input.sizes(), ", ", name,
+              " ", other.sizes());
+}
+
+at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const MaybeTensor& bias,
+                       at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation,
+                       bool transposed, at::IntArrayRef output_padding, int64_t groups) {
+  static constexpr const char* op = "convolution";
+  c10::DeviceGuard guard(common_device(op, false, input, weight, bias));
+  check_dtypes(op, input, weight, "weight");
+  if (bias && bias->defined()) check_dtypes(op, input, *bias, "bias");
+  auto sizes = transposed
+                   ? at::native::conv_input_size(input.sizes(), weight.sizes(), padding, output_padding,
+                                                 stride, dilation, groups)
+                   : at::native::conv_output_size(input.sizes(), weight.sizes(), padding, stride, dilation);
+  at::Tensor out = empty(sizes, input.scalar_type());
+  if (out.numel())
+    launch<aclnnConvolution>(input, weight, bias, stride, padding, dilation, transposed, output_padding,
+                             groups, out, cube_math());
+  return out;
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
+    const at::Tensor& grad, const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
+    at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed, at::IntArrayRef output_padding,
+    int64_t groups, std::array<bool, 3> mask) {
+  static constexpr const char* op = "convolution_backward";
+  c10::DeviceGuard guard(common_device(op, false, grad, input, weight));
+  check_dtypes(op, input, weight, "weight");
+  check_dtypes(op, input, grad, "grad_output");
+  at::Tensor grad_input, grad_weight, grad_bias;
+  const int64_t channels = grad.size(1);
+  if (mask[0]) grad_input = empty(input.sizes(), input.scalar_type());
+  if (mask[1]) grad_weight = empty(weight.sizes(), weight.scalar_type());
+  if (mask[2]) grad_bias = empty({channels}, grad.scalar_type());
+  const auto bias_sizes = mask[2] ? at::IntArrayRef(channels) : at::IntArrayRef();
+  launch<aclnnConvolutionBackward>(grad, input, weight, bias_sizes, stride, padding, dilation, transposed,
+                                   output_padding, groups, c10::ArrayRef<bool>(mask), cube_math(), grad_input,
+                                   grad_weight, grad_bias);
+  return {grad_input, grad_weight, grad_bias};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  impl<"convolution_overrideable", convolution>(m);
+  impl<"convolution_backward_overrideable", convolution_backward>(m);
+}
+
+}  // namespace npu::ops
