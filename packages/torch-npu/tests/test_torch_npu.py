@@ -46,7 +46,6 @@ def test_the_version_is_what_metadata_says_and_names_the_owner() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("profiler", "npu-profiler will bring it"),
         ("optim", "torch-npu will bring it"),
         ("npu_no_such_operator", "npu-ops has no operator npu::npu_no_such_operator"),
     ],
@@ -56,6 +55,13 @@ def test_a_missing_name_is_an_attribute_error_that_says_who_will_bring_it(name: 
     message = run(code)
     assert said in message
     assert "2.13.0+modular.1" in message
+
+
+def test_the_profiler_is_that_of_npu_profiler_or_names_it() -> None:
+    code = "import torch, torch_npu.profiler; print(torch_npu.profiler is torch.npu.profiler)"
+    assert run(code) == "True"
+    without = "import torch_npu\ntry:\n    torch_npu.profiler\nexcept AttributeError as error:\n    print(error)"
+    assert run(without, NPU_PLUGINS="core,ops").endswith("pip install npu-profiler")
 
 
 def test_an_operator_of_torch_ops_npu_is_found_under_its_name() -> None:

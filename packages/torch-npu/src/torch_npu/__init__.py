@@ -17,7 +17,6 @@ __version__ = "2.13.0+modular.1"
 
 #: Modules of the official torch_npu that have no counterpart yet, with the wheel that will bring them.
 _LATER = {
-    "profiler": "npu-profiler",
     "distributed": "npu-dist",
     "optim": "torch-npu",
     "utils": "torch-npu",
@@ -37,6 +36,8 @@ def _adopt() -> None:
             sys.modules["torch_npu" + name.removeprefix("torch")] = module
     if "torch.npu" in sys.modules:
         globals()["npu"] = sys.modules["torch.npu"]
+    if "torch.npu.profiler" in sys.modules:
+        sys.modules["torch_npu.profiler"] = globals()["profiler"] = sys.modules["torch.npu.profiler"]
 
 
 def __getattr__(name: str) -> Any:
@@ -44,6 +45,8 @@ def __getattr__(name: str) -> Any:
         from npu_core import autoload
 
         raise AttributeError(f"torch_npu.npu does not exist: {autoload.reason}")
+    if name == "profiler":
+        raise AttributeError("torch_npu.profiler comes with npu-profiler: pip install npu-profiler")
     if name in _LATER:
         raise AttributeError(f"torch_npu.{name} is not in torch-npu {__version__} yet; {_LATER[name]} will bring it")
     if name in NUMBERS:
