@@ -100,6 +100,10 @@ globals().update(legacy.storage_types())
 _ELSEWHERE = {
     "amp": "npu-amp",
     "GradScaler": "npu-amp",
+    "get_autocast_dtype": "npu-amp",
+    "is_autocast_enabled": "npu-amp",
+    "set_autocast_dtype": "npu-amp",
+    "set_autocast_enabled": "npu-amp",
     "profiler": "npu-profiler",
     "profile": "npu-profiler",
     "mstx": "npu-profiler",

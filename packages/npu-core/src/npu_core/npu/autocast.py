@@ -3,11 +3,12 @@
 Contexts with `enabled=False`, and models that only build autocast contexts, work without npu-amp; enabling one raises.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-_supported: list[torch.dtype] | None = None
+_supported: Callable[[], list[torch.dtype]] | None = None
 
 
 class _Unavailable(list[torch.dtype]):
@@ -19,15 +20,18 @@ class _Unavailable(list[torch.dtype]):
         have = wheels.version("npu-amp")
         if have is None:
             raise RuntimeError("torch.autocast('npu') needs the autocast rules of npu-amp: pip install npu-amp")
-        raise RuntimeError(f"torch.autocast('npu'): npu-amp {have} has no autocast rules yet: pip install -U npu-amp")
+        raise RuntimeError(
+            f"torch.autocast('npu') needs the autocast rules of npu-amp; {have} is installed and not loaded: "
+            "`npu info` says why"
+        )
 
 
 def get_amp_supported_dtype() -> list[torch.dtype]:
     """Dtypes that autocast may compute in."""
-    return _Unavailable([torch.float16, torch.bfloat16]) if _supported is None else list(_supported)
+    return _Unavailable([torch.float16, torch.bfloat16]) if _supported is None else _supported()
 
 
-def provide(dtypes: list[torch.dtype]) -> None:
-    """Called by npu-amp once its rules are registered."""
+def provide(supported: Callable[[], list[torch.dtype]]) -> None:
+    """Called by npu-amp once its rules are registered, with what answers which dtypes the SoC has."""
     global _supported
-    _supported = list(dtypes)
+    _supported = supported
