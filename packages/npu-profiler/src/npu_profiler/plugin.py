@@ -41,7 +41,7 @@ def activate(address: int) -> None:
 def _end_profile() -> None:
     """Ends a profile that is still running: torch crashes where one outlives Python, as it does after a device fault,
     which `profile.__exit__` raises before it has stopped anything."""
-    import torch
+    from torch._C._autograd import _disable_profiler, _profiler_enabled
 
-    if torch.autograd._profiler_enabled():
-        torch.autograd._disable_profiler()
+    if _profiler_enabled():
+        _disable_profiler()
