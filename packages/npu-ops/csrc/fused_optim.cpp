@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The optimizers' steps of torch.optim(..., fused=True).
 //
-// Launches for n parameters: Adam and AdamW n + n/24, one aclnnApplyAdamWV2 each after a pass over the step
-// counts; Adam with weight decay or a maximum further passes of n/24 or n/16. SGD 1 to 5 passes. A pass takes
-// n/24 launches of lists. With a GradScaler the step waits for the device once, to read found_inf: CANN has
-// no operator that skips by a flag on the device. A learning rate on the device is read likewise.
+// Launches for n parameters: Adam and AdamW n, one aclnnApplyAdamWV2 each, after a pass over the step counts;
+// Adam with weight decay one or two passes more. SGD 1 to 5 passes. A pass over lists takes n/48 to n/16
+// launches, by how many lists it names. With a GradScaler the step waits for the device once, to read
+// found_inf: CANN has no operator that skips by a flag on the device. A learning rate on the device is read
+// likewise.
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_div.h>

@@ -119,7 +119,8 @@ def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         wheel = _ELSEWHERE[name]
         have = wheels.version(wheel)
-        missing = f"pip install {wheel}" if have is None else f"{wheel} {have} does not have it yet"
+        installed = f"{wheel} {have} does not have it, or is not loaded: `npu info` says which"
+        missing = f"pip install {wheel}" if have is None else installed
         raise AttributeError(f"torch.npu.{name} comes with {wheel}: {missing}")
     raise AttributeError(f"module 'torch.npu' (npu-core {npu_core.__version__}) has no attribute '{name}'")
 
