@@ -29,6 +29,11 @@ def values(shape: Any, rank: int, dtype: torch.dtype = torch.float32) -> torch.T
     return ((torch.arange(n) * 7 + rank * 3) % 11 - 4).reshape(shape).to(dtype)
 
 
+def total(shape: Any, size: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The sum of all ranks' `values`."""
+    return torch.stack([values(shape, r, dtype) for r in range(size)]).sum(0, dtype=dtype)
+
+
 def case(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def keep(function: Callable[..., Any]) -> Callable[..., Any]:
         assert name not in CASES
@@ -54,10 +59,10 @@ for _label, _shape in {"scalar": (), "empty": (0, 4), "many": (MANY,)}.items():
     CASES[f"all_reduce-{_label}"] = _all_reduce(torch.float32, dist.ReduceOp.SUM, _shape)
 CASES["all_reduce-uint8"] = _all_reduce(torch.uint8, dist.ReduceOp.SUM, (6,))
 CASES["all_reduce-int16"] = _all_reduce(torch.int16, dist.ReduceOp.SUM, (6,))
-EXPECTED["all_reduce-int16"] = lambda rank, size: [sum(values((6,), r, torch.int16) for r in range(size))]
+EXPECTED["all_reduce-int16"] = lambda rank, size: [total((6,), size, torch.int16)]
 CASES["all_reduce-complex64"] = _all_reduce(torch.complex64, dist.ReduceOp.SUM, (6,))
 CASES["all_reduce-average"] = _all_reduce(torch.float32, dist.ReduceOp.AVG, (6,))
-EXPECTED["all_reduce-average"] = lambda rank, size: [sum(values((6,), r) for r in range(size)) / size]
+EXPECTED["all_reduce-average"] = lambda rank, size: [total((6,), size) / size]
 
 
 def _bool_any(on: On, rank: int, size: int) -> Any:
@@ -151,9 +156,7 @@ def _reduce_scatter_tensor(on: On, rank: int, size: int) -> Any:
     return [out]
 
 
-EXPECTED["reduce_scatter_tensor"] = lambda rank, size: [
-    sum(values((size * MANY,), r) for r in range(size)).chunk(size)[rank]
-]
+EXPECTED["reduce_scatter_tensor"] = lambda rank, size: [total((size * MANY,), size).chunk(size)[rank]]
 
 
 @case("all_to_all_single")
