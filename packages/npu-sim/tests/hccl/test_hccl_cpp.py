@@ -1,4 +1,4 @@
-"""Builds and runs the C++ tests of libhccl (csrc/hccl/tests), whose ranks are threads, once with TSan."""
+"""Builds and runs the C++ tests of libhccl (csrc/hccl/tests). Their ranks are threads: the thread sanitizer looks on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ PACKAGE = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not (shutil.which("cmake") and shutil.which("c++")), reason="needs cmake and a C++ compiler")
-@pytest.mark.parametrize("sanitizer", ["", "thread"], ids=["plain", "tsan"])
-def test_cpp_unit_tests_pass(tmp_path: Path, sanitizer: str) -> None:
+def test_cpp_unit_tests_pass_without_a_data_race(tmp_path: Path) -> None:
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     options = {
         "NPU_BUILD_TESTS": "ON",
         "NPU_SIM_PARTS": "machine;hccl",
-        "NPU_SANITIZE": sanitizer,
+        "NPU_SANITIZE": "thread",
         "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
         "Python_EXECUTABLE": sys.executable,
     }
