@@ -37,8 +37,10 @@ void check_tensor(const char* name, const at::Tensor& t) {
       ": move it with .npu(), or give the CPU a backend of its own (backend='cpu:gloo,npu:hccl')");
   TORCH_CHECK_VALUE(t.layout() == c10::kStrided, name, " of the backend hccl needs dense tensors, found ",
                     t.layout());
-  TORCH_CHECK_VALUE(t.is_contiguous(), name, " of the backend hccl needs contiguous tensors, found shape ",
-                    t.sizes(), " with strides ", t.strides(), ": call .contiguous()");
+  // Element by element it does not matter in which order a tensor fills its memory, channels_last included.
+  TORCH_CHECK_VALUE(t.is_contiguous(t.suggest_memory_format()), name,
+                    " of the backend hccl needs contiguous tensors, found shape ", t.sizes(),
+                    " with strides ", t.strides(), ": call .contiguous()");
 }
 
 const at::Tensor& only(const char* name, const Tensors& tensors) {

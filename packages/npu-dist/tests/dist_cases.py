@@ -65,6 +65,16 @@ CASES["all_reduce-average"] = _all_reduce(torch.float32, dist.ReduceOp.AVG, (6,)
 EXPECTED["all_reduce-average"] = lambda rank, size: [total((6,), size) / size]
 
 
+def _channels_last(on: On, rank: int, size: int) -> Any:
+    t = on(values((2, 3, 4, 5), rank)).contiguous(memory_format=torch.channels_last)
+    dist.all_reduce(t)
+    return [t]
+
+
+CASES["all_reduce-channels_last"] = _channels_last
+EXPECTED["all_reduce-channels_last"] = lambda rank, size: [total((2, 3, 4, 5), size)]
+
+
 def _bool_any(on: On, rank: int, size: int) -> Any:
     t = on(torch.tensor([rank == 0, False, True]))
     dist.all_reduce(t)

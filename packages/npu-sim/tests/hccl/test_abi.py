@@ -256,6 +256,22 @@ def test_every_rank_needs_a_device_of_its_own(tmp_path: Path) -> None:
         assert "both use device 1" in said
 
 
+def test_a_destroyed_communicator_leaves_no_file_and_no_mapping() -> None:
+    said = alone("""
+        def used():
+            maps = Path("/proc/self/maps").read_text().count("npu-sim-hccl")
+            return len(os.listdir("/proc/self/fd")), maps
+        hccl.HcclCommDestroy(comm)
+        before = used()
+        for i in range(5):
+            code, comm = init(0, 1, f"{root}{i}")
+            assert code == 0 and used()[1] == before[1] + 1, say()
+            assert hccl.HcclCommDestroy(comm) == 0
+        print(before[1], used() == before)
+        """)
+    assert said == ["0 True"]
+
+
 def test_one_process_may_be_all_ranks() -> None:
     said = alone("""
         devices = (ctypes.c_int32 * 3)(0, 1, 2)

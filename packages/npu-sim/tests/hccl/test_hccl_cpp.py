@@ -1,4 +1,4 @@
-"""Builds and runs the C++ tests of libhccl (csrc/hccl/tests). Their ranks are threads: the thread sanitizer looks on."""
+"""Builds and runs the C++ tests of libhccl (csrc/hccl/tests). Their ranks are threads: TSan looks on."""
 
 from __future__ import annotations
 

@@ -50,6 +50,12 @@ std::map<uint64_t, std::weak_ptr<Segment>>& registry() {
   return *segments;
 }
 
+// The files that this process made and other ranks may still want to open.
+std::map<uint64_t, int>& open_roots() {
+  static auto* roots = new std::map<uint64_t, int>;
+  return *roots;
+}
+
 HcclResult system_error(const char* call) {
   return refuse(HCCL_E_SYSCALL, std::string("npu-sim cannot share memory between ranks: ") + call + ": " +
                                     std::strerror(errno));
@@ -102,7 +108,6 @@ HcclResult Segment::create(HcclRootInfo* info) {
   Ticket ticket{kMagic, 0, this_process(), -1};
   if (getrandom(&ticket.nonce, sizeof ticket.nonce, 0) != sizeof ticket.nonce)
     return system_error("getrandom");
-  // Stays open as long as the process: nobody tells the root when the last rank has joined.
   ticket.file = memfd_create("npu-sim-hccl", MFD_CLOEXEC);
   if (ticket.file < 0) return system_error("memfd_create");
   void* p = ftruncate(ticket.file, kPageBytes) == 0 ? map(ticket.file, kPageBytes) : nullptr;
@@ -116,7 +121,17 @@ HcclResult Segment::create(HcclRootInfo* info) {
   munmap(p, kPageBytes);
   std::memset(info, 0, sizeof *info);
   std::memcpy(info->internal, &ticket, sizeof ticket);
+  std::lock_guard lock(registry_mutex());
+  open_roots()[ticket.nonce] = ticket.file;
   return HCCL_SUCCESS;
+}
+
+void Segment::close_root(const HcclRootInfo& info) {
+  Ticket ticket{};
+  std::memcpy(&ticket, info.internal, sizeof ticket);
+  std::lock_guard lock(registry_mutex());
+  auto root = open_roots().extract(ticket.nonce);
+  if (root) close(root.mapped());
 }
 
 HcclResult Segment::join(const HcclRootInfo& info, uint32_t ranks, std::shared_ptr<Segment>* segment) {
@@ -130,10 +145,11 @@ HcclResult Segment::join(const HcclRootInfo& info, uint32_t ranks, std::shared_p
   const std::string path =
       "/proc/" + std::to_string(ticket.process.pid) + "/fd/" + std::to_string(ticket.file);
   std::lock_guard lock(registry_mutex());
-  std::weak_ptr<Segment>& known = registry()[ticket.nonce];
+  std::erase_if(registry(), [](const auto& entry) { return entry.second.expired(); });
   File file(open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (file.get() < 0) return system_error(("open " + path).c_str());
   NPU_SIM_HCCL_TRY(settle(file.get(), ticket.nonce, ranks));
+  std::weak_ptr<Segment>& known = registry()[ticket.nonce];
   *segment = known.lock();
   if (*segment) return HCCL_SUCCESS;
   const size_t bytes = Layout(ranks).bytes;

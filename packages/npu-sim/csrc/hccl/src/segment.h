@@ -77,6 +77,9 @@ class Segment {
   // Makes a new one in this process and names it in `info`.
   static HcclResult create(HcclRootInfo* info);
   static constexpr size_t kInfoBytes = sizeof Child::info;
+  // Closes the file of `info` if this process made it: to be called when every rank has joined, so that the
+  // memory goes with the communicator.
+  static void close_root(const HcclRootInfo& info);
   // Maps what `info` names for `ranks` ranks.
   static HcclResult join(const HcclRootInfo& info, uint32_t ranks, std::shared_ptr<Segment>* segment);
 
