@@ -22,7 +22,8 @@ class Block(nn.Module):
         q, k, v = self.qkv(self.norm1(x)).view(b, t, 3, 4, WIDTH // 4).permute(2, 0, 3, 1, 4).unbind(0)
         attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(attended.transpose(1, 2).reshape(b, t, WIDTH))
-        return x + self.mlp(self.norm2(x))
+        out: torch.Tensor = x + self.mlp(self.norm2(x))
+        return out
 
 
 class GPT(nn.Module):
@@ -34,7 +35,8 @@ class GPT(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         places = torch.arange(x.shape[1], device=x.device)
-        return torch.as_tensor(self.head(self.norm(self.blocks(self.words(x) + self.places(places)))))
+        out: torch.Tensor = self.head(self.norm(self.blocks(self.words(x) + self.places(places))))
+        return out
 
 
 def losses(device: str, dtype: torch.dtype, fused: bool = False) -> list[float]:
