@@ -13,7 +13,7 @@ namespace {
 
 // Pairs of a stream that wait for the device. A device has some tens of thousands of events, for everyone.
 constexpr size_t kMostPairs = 1024;
-constexpr int kAnchorTries = 4;
+constexpr int kAnchorTries = 2;
 
 template <class F>
 F* symbol(const char* name) {
@@ -98,24 +98,16 @@ EventTimer::Track& EventTimer::track(aclrtStream stream, int32_t device) {
   return track;
 }
 
-// Records an event and waits for it until both lie close together; the first try waits for earlier work.
+// The first record waits for earlier work, so that the next ones are reached at once.
 void EventTimer::anchor(Track& track, aclrtStream stream) {
-  track.last = take_event(track.device);
-  if (!track.last) return;
-  int64_t closest = INT64_MAX;
   for (int i = 0; i < kAnchorTries; ++i) {
     aclrtEvent event = take_event(track.device);
     if (!event) return;
-    const int64_t before = now_ns();
+    if (track.last) free_[track.device].push_back(track.last);
+    track.last = event;
+    track.epoch_ns = static_cast<double>(now_ns());
     ok(NPU_ACL(aclrtRecordEvent)(event, stream));
     ok(NPU_ACL(aclrtSynchronizeEvent)(event));
-    const int64_t after = now_ns();
-    if (after - before < closest) {
-      closest = after - before;
-      std::swap(event, track.last);
-      track.last_ns = static_cast<double>(before) + static_cast<double>(closest) / 2;
-    }
-    free_[track.device].push_back(event);
   }
 }
 
@@ -127,8 +119,9 @@ void EventTimer::begin(uint64_t id, aclrtStream stream, const npu_activity& what
     for (size_t i = 0; i < kMostPairs / 2; ++i) time_oldest(t);
   aclrtEvent event = t.last ? take_event(what.device) : nullptr;
   if (!event) return;
+  const int64_t now = now_ns();
   ok(NPU_ACL(aclrtRecordEvent)(event, stream));
-  open_[id] = event;
+  open_[id] = {event, now};
 }
 
 void EventTimer::end(uint64_t id, aclrtStream stream) {
@@ -139,7 +132,7 @@ void EventTimer::end(uint64_t id, aclrtStream stream) {
   aclrtEvent event = take_event(t.device);
   if (event) {
     ok(NPU_ACL(aclrtRecordEvent)(event, stream));
-    t.pairs.push_back({id, found->second, event});
+    t.pairs.push_back({id, found->second.event, event, found->second.recorded_ns});
   }
   open_.erase(found);
 }
@@ -166,7 +159,8 @@ void EventTimer::time_oldest(Track& t) {
   span.stream = t.number;
   span.begin_ns = std::llround(begin);
   span.end_ns = std::llround(end);
-  spans_.push_back(std::move(span));
+  t.spans.push_back(std::move(span));
+  t.epoch_ns = std::max(t.epoch_ns, static_cast<double>(pair.recorded_ns) - begin);
   free.push_back(std::exchange(t.last, pair.end));
   t.last_ns = end;
 }
@@ -176,6 +170,12 @@ void EventTimer::finish(int32_t device) {
   for (auto& [stream, t] : tracks_) {
     if (t.device != device) continue;
     while (!t.pairs.empty()) time_oldest(t);
+    for (Span& span : t.spans) {
+      span.begin_ns += std::llround(t.epoch_ns);
+      span.end_ns += std::llround(t.epoch_ns);
+      spans_.push_back(std::move(span));
+    }
+    t.spans.clear();
     if (t.last) free_[device].push_back(std::exchange(t.last, nullptr));
   }
   for (aclrtEvent event : free_[device]) NPU_ACL(aclrtDestroyEvent)(event);

@@ -43,15 +43,24 @@ class EventTimer final : public DeviceTimer {
   struct Pair {
     uint64_t launch;
     aclrtEvent begin, end;
+    int64_t recorded_ns;  // host time just before `begin` was recorded
   };
-  // Spans of a stream are placed one after the other from an anchor, an event whose time on the host is
-  // known: the differences are small, and a float of milliseconds is exact for them.
+  // Spans of a stream are placed one after the other from an anchor: the differences are small, and a float
+  // of milliseconds is exact for them. Where the anchor stands on the host's clock follows from what must be
+  // so: the stream reaches an event after the host has recorded it. The tightest such pair counts, so that
+  // spans are early by the shortest way from host to device, and never late.
   struct Track {
     int32_t device = 0;
     int64_t number = 0;
     aclrtEvent last = nullptr;
-    double last_ns = 0;  // since the epoch
+    double last_ns = 0;   // from the anchor
+    double epoch_ns = 0;  // of the anchor, since the epoch
     std::deque<Pair> pairs;
+    Spans spans;  // from the anchor
+  };
+  struct Open {
+    aclrtEvent event;
+    int64_t recorded_ns;
   };
 
   Track& track(aclrtStream stream, int32_t device);
@@ -65,7 +74,7 @@ class EventTimer final : public DeviceTimer {
   bool complete_ = true;
   std::unordered_map<aclrtStream, Track> tracks_;
   std::unordered_map<int32_t, std::vector<aclrtEvent>> free_;
-  std::unordered_map<uint64_t, aclrtEvent> open_;  // launches between begin and end
+  std::unordered_map<uint64_t, Open> open_;  // launches between begin and end
   Spans spans_;
 };
 

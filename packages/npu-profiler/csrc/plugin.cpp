@@ -5,10 +5,12 @@
 
 #include "npu/core/launch.h"
 #include "session.h"
+#include "stubs.h"
 
 NPU_PLUGIN(1)
 
 extern "C" __attribute__((visibility("default"))) void npu_profiler_register() {
+  npu::profiler::register_stubs();
   torch::profiler::impl::PrivateUse1ProfilerRegistry::instance().registerFactory(
       [] { return std::make_unique<npu::profiler::Profiler>(); });
 }

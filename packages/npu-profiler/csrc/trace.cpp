@@ -91,11 +91,13 @@ void Trace::add_host(const Launch& launch, bool flows) {
 void Trace::add_span(const Span& span, const Launch* launch, bool flows) {
   auto* a = make(type_of(span.kind), span.name, span.begin_ns, span.end_ns);
   if (!a) return;
-  const Row row{span.device, row_of(span.stream)};
+  // torch's number of the device where it is known: CANN may count devices that this process does not see.
+  const int32_t device = launch ? launch->what.device : span.device;
+  const Row row{device, row_of(span.stream)};
   rows_.insert(row);
-  a->device = span.device;
+  a->device = device;
   a->resource = a->threadId = static_cast<int32_t>(row.second);
-  a->addMetadata("device", span.device);
+  a->addMetadata("device", device);
   a->addMetadata("stream", span.stream);
   if (launch) {
     a->id = static_cast<int32_t>(launch->id);

@@ -157,6 +157,14 @@ def test_streams_have_rows_of_their_own() -> None:
     assert rows["Exp"] != rows["Sin"]
 
 
+def test_torch_s_older_profiler_times_operators() -> None:
+    x = torch.ones(16, 16, device="npu")
+    with torch.autograd.profiler.profile(use_device="npu", use_kineto=False) as p:
+        x @ x
+    (mm,) = [e for e in p.function_events if e.name == "aten::mm"]
+    assert mm.device_time_total > 0
+
+
 def test_many_profiles_after_each_other_each_have_their_own_kernels() -> None:
     x = torch.ones(16, 16, device="npu")
     for n in range(1, 15):
