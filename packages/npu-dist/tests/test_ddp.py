@@ -59,3 +59,33 @@ dist.destroy_process_group()
 """
     )
     assert out == ["True", "True"]
+
+
+def test_a_cnn_learns_what_one_process_learns_and_ddp_times_its_steps(agreed: Agreed) -> None:
+    out = agreed("""
+        from torch import nn
+        from torch.nn.parallel import DistributedDataParallel
+
+        def train(part, parts, wrap):
+            torch.manual_seed(0)
+            model = nn.Sequential(
+                nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(),
+                nn.Flatten(), nn.Linear(16 * 16, 10))
+            x, y = torch.randn(64, 1, 8, 8), torch.randint(0, 10, (64,))
+            model = wrap(model.npu())
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+            x, y = x.chunk(parts)[part].npu(), y.chunk(parts)[part].npu()
+            for _ in range(20):
+                optimizer.zero_grad()
+                nn.functional.cross_entropy(model(x), y).backward()
+                optimizer.step()
+            return model, [p.detach().cpu() for p in model.parameters()]
+
+        join()
+        (_, alone), (model, ours) = train(0, 1, lambda m: m), train(rank, size, DistributedDataParallel)
+        print(max((a - b).abs().max().item() for a, b in zip(ours, alone)) < 1e-6)
+        times = model._get_ddp_logging_data()
+        print(times["avg_forward_compute_time"] > 0, times["avg_backward_comm_time"] > 0)
+        dist.destroy_process_group()
+        """)
+    assert out == ["True\nTrue True"] * 2
