@@ -37,7 +37,8 @@ static_assert(sizeof(npu_activity) == 32 && offsetof(npu_activity, kind) == 0 &&
               offsetof(npu_activity, copy_kind) == 4 && offsetof(npu_activity, nbytes) == 8 &&
               offsetof(npu_activity, name) == 16 && offsetof(npu_activity, device) == 24);
 static_assert(sizeof(npu_activity_hooks) == 40 && offsetof(npu_activity_hooks, enqueue_begin) == 8 &&
-              offsetof(npu_activity_hooks, enqueue_end) == 16 && offsetof(npu_activity_hooks, launch_begin) == 24 &&
+              offsetof(npu_activity_hooks, enqueue_end) == 16 &&
+              offsetof(npu_activity_hooks, launch_begin) == 24 &&
               offsetof(npu_activity_hooks, launch_end) == 32);
 static_assert(NPU_ACTIVITY_OPERATOR == 1 && NPU_ACTIVITY_COPY == 2 && NPU_ACTIVITY_FILL == 3 &&
               NPU_ACTIVITY_TASK == 4);

@@ -33,7 +33,7 @@ def library() -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """runs a program with CANN's libmspti preloaded, for torch.profiler"""
+    """Runs a program with CANN's libmspti preloaded, for torch.profiler."""
     command = arguments[1:] if arguments[:1] == ["--"] else arguments
     if not command or command[0] in ("-h", "--help"):
         print(USAGE)
