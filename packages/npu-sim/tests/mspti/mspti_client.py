@@ -19,6 +19,10 @@ RECORDS = {
     API: ("<IQQIIQQ", "kind start end process thread correlation name"),
     MEMSET: ("<IIQQQIIQB", "kind value bytes start end device stream correlation is_async"),
     MEMCPY: ("<IIQQQIIQB", "kind copy_kind bytes start end device stream correlation is_async"),
+    COMMUNICATION: (
+        "<IIQIIQQQQQQ",
+        "kind dtype count device stream start end algorithm name group correlation",
+    ),
     EXTERNAL: ("<IIQQ", "kind external_kind external correlation"),
 }
 Request = c.CFUNCTYPE(None, c.POINTER(c.c_void_p), c.POINTER(c.c_size_t), c.POINTER(c.c_size_t))

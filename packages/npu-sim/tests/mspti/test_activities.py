@@ -97,6 +97,27 @@ def test_copies_and_sets_say_their_bytes_and_direction(run: Run) -> None:
     )
 
 
+def test_a_collective_is_recorded_on_its_stream(run: Run) -> None:
+    run(
+        """
+        hccl = c.CDLL(str(LIBRARY.parent / "libhccl.so"))
+        root, comm = c.create_string_buffer(4108), c.c_void_p()
+        assert hccl.HcclGetRootInfo(root) == 0
+        assert hccl.HcclCommInitRootInfo(c.c_uint32(1), root, c.c_uint32(0), c.byref(comm)) == 0
+        m = Mspti().start(COMMUNICATION, KERNEL, API)
+        stream, p = acl.stream(), acl.malloc(4096)
+        address = c.c_void_p(p)
+        assert hccl.HcclAllReduce(address, address, c.c_uint64(8), 4, 0, comm, c.c_void_p(stream)) == 0
+        acl.check("aclrtSynchronizeStream", stream)
+        (found,) = m.of(COMMUNICATION)
+        assert found["name"] == "HcclAllReduce" and found["start"] <= found["end"]
+        (call,) = [a for a in m.of(API) if a["name"] == "HcclAllReduce"]
+        assert call["correlation"] == found["correlation"]
+        assert m.of(KERNEL) == []
+        """
+    )
+
+
 def test_nothing_is_recorded_without_a_subscriber_or_after_the_kind_was_disabled(run: Run) -> None:
     run(
         """
