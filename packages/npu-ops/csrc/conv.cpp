@@ -53,10 +53,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   if (mask[0]) grad_input = empty(input.sizes(), input.scalar_type());
   if (mask[1]) grad_weight = empty(weight.sizes(), weight.scalar_type());
   if (mask[2]) grad_bias = empty({channels}, grad.scalar_type());
-  const auto bias_sizes = mask[2] ? at::IntArrayRef(channels) : at::IntArrayRef();
-  launch<aclnnConvolutionBackward>(grad, input, weight, bias_sizes, stride, padding, dilation, transposed,
-                                   output_padding, groups, c10::ArrayRef<bool>(mask), cube_math(), grad_input,
-                                   grad_weight, grad_bias);
+  launch<aclnnConvolutionBackward>(grad, input, weight, at::IntArrayRef(channels), stride, padding, dilation,
+                                   transposed, output_padding, groups, c10::ArrayRef<bool>(mask), cube_math(),
+                                   grad_input, grad_weight, grad_bias);
   return {grad_input, grad_weight, grad_bias};
 }
 

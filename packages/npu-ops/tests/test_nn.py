@@ -32,6 +32,7 @@ NAMES = [
     "pad",
     "prelu",
     "celu",
+    "hardtanh",
     "selu",
     "relu6",
     "tanhshrink",
@@ -171,6 +172,14 @@ def test_batch_norm_in_half_precision_keeps_float_statistics() -> None:
     assert there.running_var is not None
     assert there.running_var.dtype == torch.float32
     torch.testing.assert_close(there.running_var.cpu(), norm.running_var, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.int8], ids=str)
+def test_hardtanh_of_integers_cuts_at_whole_limits(dtype: torch.dtype) -> None:
+    x = torch.arange(10).to(dtype)
+    assert torch.equal(F.hardtanh(x.npu(), 1.5, 6.5).cpu(), F.hardtanh(x, 1.5, 6.5))
+    with pytest.raises(RuntimeError, match="negative limits"):
+        F.hardtanh(x.byte().npu(), -1, 1)
 
 
 def test_max_pool_gives_indices_that_torch_knows() -> None:

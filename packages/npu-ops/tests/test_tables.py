@@ -52,6 +52,9 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     "clamp_min.out": lambda x: (torch.clamp_min(x, 0.5), x.clone().clamp_min_(0.5)),
     "clamp_max.out": lambda x: (torch.clamp_max(x, 0.5), x.clone().clamp_max_(0.5)),
     "fill_.Tensor": lambda x: (x.clone().fill_(x[0, 0]), x.clone().fill_(torch.tensor(3.0))),
+    "embedding_renorm_": lambda x: torch.embedding_renorm_(x.clone(), torch.tensor([0, 2], device=x.device), 1.0, 2.0),
+    "upsample_nearest2d.out": lambda x: torch.ops.aten.upsample_nearest2d(x[None, None], [5, 6]),
+    "upsample_bilinear2d.out": lambda x: torch.ops.aten.upsample_bilinear2d(x[None, None], [5, 6], False),
     "scatter.value_reduce_out": lambda x: x.scatter(
         0, torch.zeros(1, 4, dtype=torch.int64, device=x.device), 2.5, reduce="multiply"
     ),
@@ -65,7 +68,9 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     },
 }
 #: Entries and dtypes of which no sample runs, with the reason.
-NOTHING_RUNS: dict[tuple[str, torch.dtype], str] = {}
+NOTHING_RUNS: dict[tuple[str, torch.dtype], str] = {
+    ("avg_pool2d_backward.grad_input", torch.int64): "the forward refuses it before",
+}
 
 
 @cache
