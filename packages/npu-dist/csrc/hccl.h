@@ -11,13 +11,14 @@
 
 namespace npu::dist {
 
-#define NPU_DIST_HCCL_REQUIRED(X)                                                                       \
-  X(HcclGetRootInfo)                                                                                    \
-  X(HcclCommInitRootInfo) X(HcclCommDestroy) X(HcclAllReduce) X(HcclReduce) X(HcclBroadcast)            \
-      X(HcclAllGather) X(HcclReduceScatter) X(HcclScatter) X(HcclSend) X(HcclRecv) X(HcclBatchSendRecv) \
-          X(HcclAlltoAll) X(HcclAlltoAllV) X(HcclGetCommAsyncError)
+// clang-format off
+#define NPU_DIST_HCCL_REQUIRED(X)                                                                  \
+  X(HcclGetRootInfo) X(HcclCommInitRootInfo) X(HcclCommDestroy) X(HcclAllReduce) X(HcclReduce)     \
+  X(HcclBroadcast) X(HcclAllGather) X(HcclReduceScatter) X(HcclScatter) X(HcclSend) X(HcclRecv)    \
+  X(HcclBatchSendRecv) X(HcclAlltoAll) X(HcclAlltoAllV) X(HcclGetCommAsyncError)
 #define NPU_DIST_HCCL_OPTIONAL(X) \
   X(HcclCommInitRootInfoConfig) X(HcclGetCommConfigCapability) X(HcclCommSuspend) X(HcclBarrier)
+// clang-format on
 
 // One pointer a symbol, named as the symbol; an optional one may be null.
 struct Hccl {
