@@ -131,6 +131,13 @@ def bench_operators() -> dict[str, dict[str, float]]:
     return results
 
 
+def bench_training() -> dict[str, dict[str, float]]:
+    """Milliseconds of a training step of the demo's models. In a process of its own: threads are set at the start."""
+    out = subprocess.check_output([sys.executable, str(ROOT / "bench" / "training.py")], text=True)
+    rows: dict[str, dict[str, float]] = json.loads(out)
+    return rows
+
+
 def report(r: dict[str, Any]) -> str:
     """The results as a table for people."""
     i = r["import"]
@@ -147,6 +154,9 @@ def report(r: dict[str, Any]) -> str:
     lines += ["", f"{'host µs a call, 16x16 float32':<32}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
     for name, o in r["operators"].items():
         lines += [f"{name:<32}{o['npu_us']:>10.2f}{o['cpu_us']:>10.2f}{o['ratio']:>10.2f}"]
+    lines += ["", f"{'ms a training step, one thread each':<36}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
+    for name, o in r["training"].items():
+        lines += [f"{name:<36}{o['npu_ms']:>10.1f}{o['cpu_ms']:>10.1f}{o['ratio']:>10.2f}"]
     return "\n".join(lines)
 
 
@@ -171,6 +181,7 @@ def main() -> None:
     if not args.no_build:
         results["build_seconds"] = bench_build()
     results["operators"] = bench_operators()
+    results["training"] = bench_training()
     print(report(results))
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")

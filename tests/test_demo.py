@@ -1,9 +1,10 @@
-"""The two programs of `nox -s demo`, run as they are."""
+"""The programs of `nox -s demo`, run as they are; of the trainings the short one."""
 
 from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 from workspace import ROOT, Environment
 
@@ -17,13 +18,14 @@ def test_the_quick_verification_imports_nothing_but_torch_and_prints_a_matrix(fu
     assert re.fullmatch(r"tensor\(\[\[.+\],\n +\[.+\]\], device='npu:0'\)\n", done.stdout)
 
 
-def test_the_perceptron_learns_digits_on_the_device_as_on_the_cpu(full: Environment) -> None:
-    done = full.run(full.python, str(ROOT / "demo" / "digits.py"), timeout=600)
+def test_the_cnn_learns_digits_on_the_device_as_on_the_cpu(full: Environment, tmp_path: Path) -> None:
+    picture = tmp_path / "losses.png"
+    done = full.run(full.python, str(ROOT / "demo" / "train.py"), "CNN", "--picture", str(picture), timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "CPU fallbacks     0" in done.stdout
+    assert "CPU fallbacks  0" in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.startswith("aten.")}
     head = next(line.split() for line in done.stdout.splitlines() if line.startswith("operator"))
-    assert head[1] == "npu"
-    for name in ("addmm", "mm", "relu", "_log_softmax", "nll_loss_forward", "nll_loss_backward", "threshold_backward"):
-        assert len(rows[f"aten.{name}"]) == 1, f"{name} ran on more than one device"
-        assert f"{rows[f'aten.{name}'][0]:>10}" == done.stdout[done.stdout.index(f"aten.{name} ") :][32:42]
+    assert head == ["operator", "npu"], "something ran on another device"
+    for name in ("convolution", "convolution_backward", "native_batch_norm_backward", "max_pool2d_with_indices"):
+        assert int(rows[f"aten.{name}"][0]) >= 50

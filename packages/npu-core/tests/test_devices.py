@@ -186,3 +186,14 @@ def test_a_simulated_device_says_so_once_on_first_use_and_not_on_stdout(site: An
     before, _, after = done.stderr.partition("before")
     assert "simulated" not in before
     assert after.count("simulated") == 1
+
+
+def test_a_setting_that_means_nothing_is_refused_on_first_use(site: Any) -> None:
+    done = site.python("import torch\ntorch.ones(1).npu()", NPU_RUNTIME="sim", TASK_QUEUE_ENABLE="9")
+    assert done.returncode == 1
+    assert "ValueError: TASK_QUEUE_ENABLE=9 is not known: set 0, 1 or 2, or unset it" in done.stderr
+
+
+def test_errors_have_torch_cudas_names(npu: Any) -> None:
+    assert npu.OutOfMemoryError is torch.OutOfMemoryError
+    assert npu.AcceleratorError is torch.AcceleratorError

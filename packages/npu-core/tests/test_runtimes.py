@@ -50,6 +50,7 @@ def test_an_unknown_name_is_answered_with_what_there_is_and_what_to_install() ->
     selection = runtimes.choose("sim", (NO_REAL,))
     assert selection.chosen is None
     assert selection.reason == "NPU_RUNTIME=sim names no installed runtime (have: cann): pip install npu-sim"
+    assert runtimes.choose("bogus", (NO_REAL,)).reason.endswith("(have: cann): set it to auto or unset it")
 
 
 def test_none_turns_the_device_off() -> None:

@@ -145,3 +145,10 @@ def test_memory_used_on_another_stream_is_not_reused_too_early(npu: Any) -> None
     npu.synchronize()
     assert y.min().item() == 7.0
     assert z.max().item() == 0.0
+
+
+@pytest.mark.parametrize("make", ["torch.Stream(device='npu')", "torch.npu.Stream()"])
+def test_a_stream_without_a_runtime_is_refused_with_the_reason(site: Any, make: str) -> None:
+    done = site.python(f"import torch\n{make}", NPU_RUNTIME="none")
+    assert done.returncode == 1
+    assert "NPU_RUNTIME=none turns the device off" in done.stderr

@@ -64,6 +64,7 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
     return getStreamFromPool(high_priority, device.index()).unwrap();
   }
   c10::Stream getNewStream(c10::Device device, int priority) const override {
+    init();  // streams are made on first use, but without a runtime the one who asks should hear it
     return getStreamFromPool(priority, device.index()).unwrap();
   }
   c10::Stream exchangeStream(c10::Stream stream) const override {

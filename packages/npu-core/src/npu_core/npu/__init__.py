@@ -4,6 +4,7 @@
 from typing import Any
 
 import torch  # runs autoload first, if this module is imported before torch
+from torch import AcceleratorError, OutOfMemoryError
 
 import npu_core
 from npu_core import _binding, autoload, wheels
@@ -126,6 +127,8 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "AcceleratorError",
+    "OutOfMemoryError",
     "Event",
     "ExternalStream",
     "Fallback",

@@ -94,7 +94,8 @@ def choose(wanted: str, found: tuple[Candidate, ...]) -> Selection:
         if not named:
             have = ", ".join(c.name for c in found) or "none"
             what = f"NPU_RUNTIME={wanted} names no installed runtime (have: {have})"
-            return Selection(wanted, None, Reason(what, f"pip install npu-{wanted}"), found)
+            known = "pip install npu-sim" if wanted == "sim" else "set it to auto or unset it"
+            return Selection(wanted, None, Reason(what, known), found)
         return _take(wanted, named[0], f"NPU_RUNTIME={wanted}; ", found)
     usable = sorted((c for c in found if c.library_dir is not None), key=lambda c: not c.hardware)
     broken = [c for c in found if c.library_dir is None and c.hardware]

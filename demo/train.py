@@ -1,0 +1,69 @@
+"""Two networks learn on the device: a CNN and a GPT, on real data that is on every machine.
+
+Fails unless each reaches its goal, its first losses equal those of the same run on `cpu`, and no operator fell back to
+the CPU. `python train.py CNN` trains one of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import digits_cnn
+import stdlib_gpt
+import torch
+from learning import Verdict, learn, picture
+
+TASKS = {"CNN": digits_cnn.task, "GPT": stdlib_gpt.task}
+
+
+def summary(verdicts: list[Verdict]) -> str:
+    """A line a training."""
+    row = "{:<8}{:>12}{:>8}{:>10}{:>22}{:>18}   {}".format
+    lines = [row("model", "parameters", "steps", "seconds", "loss", "vs cpu, relative", "reached")]
+    lines += [
+        row(
+            v.task.name,
+            f"{sum(p.numel() for p in v.task.model.parameters()):,}",
+            len(v.on_npu.losses),
+            f"{v.on_npu.seconds:.1f}",
+            f"{v.on_npu.losses[0]:.4f} -> {v.on_npu.losses[-1]:.4f}",
+            f"{v.difference:.1e}",
+            f"{v.reached} (goal {v.task.goal})",
+        )
+        for v in verdicts
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", metavar="|".join(TASKS), help="which ones (all)")
+    parser.add_argument("--picture", type=Path, default=Path("build/demo_losses.png"), help="where the curves go")
+    arguments = parser.parse_args()
+
+    verdicts = [learn(TASKS[name]()) for name in arguments.tasks or TASKS]
+    fallbacks = torch.npu.fallback_report()
+    for v in verdicts:
+        print(f"\nwhat ran where in the first {len(v.on_cpu.losses)} steps of the {v.task.name}")
+        print(v.on_npu.placement.table())
+        if sample := v.task.sample(v.task.model):
+            print(f"\nthe {v.task.name} writes:\n{sample}")
+    arguments.picture.parent.mkdir(parents=True, exist_ok=True)
+    picture(verdicts, arguments.picture)
+    print(f"\n{summary(verdicts)}\n")
+    print(f"device         {torch.npu.get_device_name()}")
+    print(f"CPU fallbacks  {len(fallbacks)}")
+    print(f"loss curves    {arguments.picture}")
+
+    failures = [f for v in verdicts for f in v.failures]
+    if fallbacks:
+        failures.append(f"operators fell back to the CPU: {fallbacks}")
+    for failure in failures:
+        print(f"FAILED: {failure}", file=sys.stderr)
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
