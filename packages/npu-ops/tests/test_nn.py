@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from opinfo import Outcome, check, infos
 from torch import nn
+from torch.testing._internal.opinfo.core import OpInfo
 
 NAMES = [
     "conv1d",
@@ -53,7 +54,7 @@ NAMES = [
 NOT_YET = {"pad": {"replicate_negative"}}
 
 
-def variants(name: str) -> list:  # type: ignore[type-arg]
+def variants(name: str) -> list[OpInfo]:
     found = [i for i in infos(f"nn.functional.{name}") if i.variant_test_name not in NOT_YET.get(name, set())]
     assert found
     return found
