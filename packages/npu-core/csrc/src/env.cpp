@@ -32,7 +32,8 @@ size_t number(Env& e, const char* name, size_t otherwise) {
 Env read() {
   Env e;
   const size_t task_queue = number(e, "TASK_QUEUE_ENABLE", 2);
-  if (task_queue > 2) complain(e, "TASK_QUEUE_ENABLE", text("TASK_QUEUE_ENABLE"), "set 0, 1 or 2, or unset it");
+  if (task_queue > 2)
+    complain(e, "TASK_QUEUE_ENABLE", text("TASK_QUEUE_ENABLE"), "set 0, 1 or 2, or unset it");
   e.task_queue = task_queue != 0;
   e.launch_blocking = number(e, "ASCEND_LAUNCH_BLOCKING", 0) != 0;
   const size_t cache = number(e, "NPU_EXECUTOR_CACHE", 1);
