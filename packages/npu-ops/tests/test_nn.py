@@ -85,7 +85,7 @@ def test_half_precision_agrees_with_the_cpu(name: str, dtype: torch.dtype) -> No
 
 def both(module: nn.Module, *inputs: torch.Tensor) -> None:
     """Results, gradients of inputs and parameters, and buffers of a module are those of the CPU."""
-    there = copy.deepcopy(module).npu()
+    there = copy.deepcopy(module).to("npu")
     here = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
     moved = [x.npu().requires_grad_(x.is_floating_point()) for x in inputs]
     want, got = module(*here), there(*moved)
@@ -99,12 +99,12 @@ def both(module: nn.Module, *inputs: torch.Tensor) -> None:
             if b.grad is not None:
                 assert a.grad is not None
                 torch.testing.assert_close(a.grad.cpu(), b.grad, rtol=1e-4, atol=1e-4)
-    for (name, p), q in zip(module.named_parameters(), there.parameters(), strict=True):
+    for (name, p), (_, q) in zip(module.named_parameters(), there.named_parameters(), strict=True):
         assert q.grad is not None
         assert p.grad is not None
-        torch.testing.assert_close(q.grad.cpu(), p.grad, rtol=1e-4, atol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
-    for p, q in zip(module.buffers(), there.buffers(), strict=True):
-        torch.testing.assert_close(q.cpu(), p)
+        torch.testing.assert_close(q.grad.cpu(), p.grad, rtol=1e-4, atol=1e-4, msg=name)
+    for a, b in zip(there.buffers(), module.buffers(), strict=True):
+        torch.testing.assert_close(a.cpu(), b)
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_layers_of_sequences(module: nn.Module) -> None:
 @pytest.mark.parametrize("module", [nn.Conv2d(4, 6, 3), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.GroupNorm(2, 4)], ids=str)
 def test_a_batch_may_be_empty(module: nn.Module) -> None:
     x = torch.empty(0, 4, 8, 8)
-    got = copy.deepcopy(module).npu()(x.npu())
+    got = copy.deepcopy(module).to("npu")(x.npu())
     assert got.device.type == "npu"
     assert got.shape == module(x).shape
 
 
 def test_batch_norm_in_half_precision_keeps_float_statistics() -> None:
     norm, x = nn.BatchNorm2d(4), torch.randn(8, 4, 5, 5)
-    there = copy.deepcopy(norm).npu()
+    there = copy.deepcopy(norm).to("npu")
     got, want = there(x.half().npu()), norm(x)
     assert got.dtype == torch.float16
     torch.testing.assert_close(got.float().cpu(), want, rtol=1e-2, atol=1e-2)
@@ -210,11 +210,11 @@ def test_attention_by_hand_and_by_torch_agree(dtype: torch.dtype, causal: bool) 
 @pytest.mark.parametrize("shape", [(2, 3, 5, 8), (4, 5, 8)])
 def test_attention_is_that_of_the_cpu(mask: torch.dtype | None, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
-    here = [torch.randn(shape, requires_grad=True) for _ in range(3)]
-    there = [t.detach().npu().requires_grad_() for t in here]
+    q, k, v = here = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+    x, y, z = there = [t.detach().npu().requires_grad_() for t in here]
     bias = None if mask is None else (torch.randn(5, 5) if mask.is_floating_point else torch.rand(5, 5) > 0.3)
-    want = F.scaled_dot_product_attention(*here, attn_mask=bias, scale=0.3)
-    got = F.scaled_dot_product_attention(*there, attn_mask=None if bias is None else bias.npu(), scale=0.3)
+    want = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=0.3)
+    got = F.scaled_dot_product_attention(x, y, z, attn_mask=None if bias is None else bias.npu(), scale=0.3)
     torch.testing.assert_close(got.cpu(), want, rtol=1e-4, atol=1e-5)
     for a, b in zip(torch.autograd.grad(got.sum(), there), torch.autograd.grad(want.sum(), here), strict=True):
         torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-5)
@@ -225,7 +225,7 @@ def test_moving_a_module_keeps_its_parameters() -> None:
     module = nn.Linear(3, 3)
     module.weight.grad = torch.ones(3, 3)
     weight = module.weight
-    module.npu()
+    module.to("npu")
     assert module.weight is weight
     assert weight.device.type == "npu"
     assert weight.grad is not None
