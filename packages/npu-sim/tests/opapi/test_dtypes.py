@@ -193,6 +193,11 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
 #: What the first phase refuses although npu-cann's data lists the dtype, and why CANN does too.
 REFUSED: dict[tuple[str, str], str] = {
     ("PowTensorTensor", "bool"): "the list is of each side alone: CANN refuses bool to the power of bool",
+    **{
+        (f"XLogY{form}", f"complex{bits}"): "the facts name no dtypes, and x * log(y) is defined for real numbers"
+        for form in ("Tensor", "ScalarOther", "ScalarSelf")
+        for bits in (32, 64, 128)
+    },
 }
 #: What only the simulator lacks, and why.
 LACKS: dict[tuple[str, str], str] = {}
