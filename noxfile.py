@@ -301,7 +301,8 @@ def lint(session: nox.Session) -> None:
 def mypy(session: nox.Session) -> None:
     """Strict types, a package at a time: their tests have modules of the same names."""
     sources = sorted(ROOT.glob("packages/*/src"))
-    env = {"MYPYPATH": os.pathsep.join(map(str, [*sources, ROOT / "tests", ROOT / "demo"])), "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+    path = os.pathsep.join(map(str, [*sources, ROOT / "tests", ROOT / "demo"]))
+    env = {"MYPYPATH": path, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
     session.run(str(BIN / "mypy"), "noxfile.py", *map(str, sources), env=env)
     for tests in [*sorted(ROOT.glob("packages/*/tests")), ROOT / "tests", ROOT / "demo", ROOT / "bench"]:
         if any(tests.glob("**/*.py")):
