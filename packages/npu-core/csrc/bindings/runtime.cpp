@@ -57,7 +57,8 @@ void add_runtime(py::module_& m) {
       TORCH_WARN("an error on the NPU was not seen before the end of the script: ", unseen);
   });
   // A Python thread inside an operator, without the GIL: see set_parking().
-  set_parking([]() noexcept { return PyGILState_GetThisThreadState() != nullptr && PyGILState_Check() == 0; });
+  set_parking(
+      []() noexcept { return PyGILState_GetThisThreadState() != nullptr && PyGILState_Check() == 0; });
   def_py(m, "core_table", [] { return reinterpret_cast<uintptr_t>(core_table()); });
 }
 
