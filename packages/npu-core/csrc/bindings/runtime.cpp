@@ -53,8 +53,9 @@ void add_runtime(py::module_& m) {
   def_py(m, "is_in_bad_fork", [] { return in_bad_fork(); });
   def(m, "shutdown", [] {
     std::string unseen = npu::shutdown();
-    if (!unseen.empty())
+    if (!unseen.empty()) {
       TORCH_WARN("an error on the NPU was not seen before the end of the script: ", unseen);
+    }
   });
   // A Python thread inside an operator, without the GIL: see set_parking().
   set_parking(
