@@ -137,7 +137,7 @@ NPUEvent& NPUEvent::operator=(NPUEvent&& other) noexcept {
   return *this;
 }
 
-DeviceIndex NPUEvent::device_index() const noexcept { return state_ ? state_->device : -1; }
+DeviceIndex NPUEvent::device_index() const noexcept { return state_ ? state_->device : DeviceIndex{-1}; }
 
 aclrtEvent NPUEvent::event() {
   if (!state_) state_ = new EventState(current_device(), timing_);

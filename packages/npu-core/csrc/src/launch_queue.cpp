@@ -12,7 +12,6 @@
 #include <cstring>
 #include <limits>
 #include <mutex>
-#include <optional>
 #include <thread>
 
 #include "activity.h"
@@ -39,6 +38,9 @@ using Clock = std::chrono::steady_clock;
 thread_local const LaunchQueue* t_running = nullptr;
 
 std::array<std::atomic<LaunchQueue*>, kMaxDevices> g_queues{};
+std::atomic<LaunchQueue*>& slot_of(DeviceIndex device) {
+  return g_queues[static_cast<unsigned char>(device)];
+}
 
 std::mutex& creation_mutex() {
   static std::mutex* m = new std::mutex;
@@ -181,19 +183,14 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
                                      size_t size, uint64_t activity) {
   std::unique_lock lock(inline_mutex);
   const Ticket ticket = issued.fetch_add(1) + 1;
-  struct Done {
-    Impl& impl;
-    Ticket ticket;
-    const LaunchQueue* before = std::exchange(t_running, &impl.owner);
-    ~Done() {
-      t_running = before;
-      impl.finish(ticket);
-    }
+  const LaunchQueue* before = std::exchange(t_running, &owner);
+  auto end = [&] {
+    t_running = before;
+    finish(ticket);
   };
-  std::optional<Done> done_on_return{std::in_place, *this, ticket};
   // After the ticket was issued: shutdown's flush waits for us, or we see that it began.
   if (C10_UNLIKELY(closing())) {
-    done_on_return.reset();
+    end();
     lock.unlock();
     refuse_after_shutdown();
   }
@@ -207,8 +204,10 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
   } catch (...) {
     Failure f = current_failure();
     f.message += "\n  operation: " + describe_task(kind, payload, stream);
+    end();
     raise_failure(f);
   }
+  end();
   return ticket;
 }
 
@@ -216,7 +215,7 @@ LaunchQueue::LaunchQueue(DeviceIndex device) : device_(device), impl_(new Impl(*
 
 LaunchQueue& LaunchQueue::of(DeviceIndex device) {
   TORCH_CHECK_INDEX(device >= 0 && device < kMaxDevices, "npu:", static_cast<int>(device), " does not exist");
-  auto& slot = g_queues[static_cast<size_t>(device)];
+  auto& slot = slot_of(device);
   if (LaunchQueue* q = slot.load(std::memory_order_acquire); C10_LIKELY(q != nullptr)) return *q;
   check_open();
   bind_device(device);
@@ -228,7 +227,7 @@ LaunchQueue& LaunchQueue::of(DeviceIndex device) {
 
 LaunchQueue* LaunchQueue::started(DeviceIndex device) noexcept {
   if (device < 0 || device >= kMaxDevices || in_bad_fork()) return nullptr;
-  return g_queues[static_cast<size_t>(device)].load(std::memory_order_acquire);
+  return slot_of(device).load(std::memory_order_acquire);
 }
 
 Ticket LaunchQueue::enqueue(const TaskKind& kind, const NPUStream& stream, const void* payload, size_t size) {
