@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 os.environ.setdefault("NPU_RUNTIME", "sim")
-os.environ.setdefault("NPU_FALLBACK", "error")
+
+
+@pytest.fixture(autouse=True)
+def no_fallback() -> Iterator[None]:
+    """Every test runs on the device: nothing may fall back to the CPU meanwhile."""
+    import torch
+
+    torch.npu.reset_fallback_report()
+    yield
+    assert torch.npu.fallback_report() == []
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ Hccl look_up() {
   NPU_DIST_FIND(name)                                                                               \
   TORCH_CHECK_NOT_IMPLEMENTED(table.name, "the backend hccl needs " #name " of ", kLibrary,         \
                               ", and the CANN that npu-core uses has no such library or function: " \
-                              "install a CANN with HCCL, or an npu-sim that has it (see `npu doctor`)");
+                              "install a CANN with HCCL (see `npu doctor`)");
   NPU_DIST_HCCL_REQUIRED(NPU_DIST_REQUIRE)
   NPU_DIST_HCCL_OPTIONAL(NPU_DIST_FIND)
 #undef NPU_DIST_REQUIRE
