@@ -261,7 +261,7 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Train on the device: a CNN on handwritten digits, a GPT on Python's source. `-- CNN` trains only that one."""
+    """Train on the device: a perceptron and a CNN on digits, a GPT on Python's source. `-- CNN` trains only that."""
     build_wheels(session, FIRST_LIGHT)
     shared(session, "demo")
     python = overlay(session, "demo", FIRST_LIGHT)

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "demo"))
-import digits_cnn
+import digits
 import stdlib_gpt
 from learning import Batch, Task
 
@@ -64,7 +64,7 @@ def measure(task: Task) -> dict[str, float]:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
-    tasks: list[Task] = [digits_cnn.task(), stdlib_gpt.task()]
+    tasks: list[Task] = [digits.cnn(), stdlib_gpt.task()]
     print(json.dumps({t.name: measure(t) for t in tasks}))
 
 

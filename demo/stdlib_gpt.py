@@ -42,8 +42,8 @@ class Block(nn.Module):
         )
         heads = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.project(heads.transpose(1, 2).reshape(b, t, w))
-        x = x + self.perceptron(self.norm2(x))
-        return x
+        out: torch.Tensor = x + self.perceptron(self.norm2(x))
+        return out
 
 
 class GPT(nn.Module):

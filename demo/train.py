@@ -1,4 +1,4 @@
-"""Two networks learn on the device: a CNN and a GPT, on real data that is on every machine.
+"""Networks learn on the device: a perceptron, a CNN and a GPT, on real data that is on every machine.
 
 Fails unless each reaches its goal, its first losses equal those of the same run on `cpu`, and no operator fell back to
 the CPU. `python train.py CNN` trains one of them.
@@ -10,17 +10,17 @@ import argparse
 import sys
 from pathlib import Path
 
-import digits_cnn
+import digits
 import stdlib_gpt
 import torch
 from learning import Verdict, learn, picture
 
-TASKS = {"CNN": digits_cnn.task, "GPT": stdlib_gpt.task}
+TASKS = {"perceptron": digits.perceptron, "CNN": digits.cnn, "GPT": stdlib_gpt.task}
 
 
 def summary(verdicts: list[Verdict]) -> str:
     """A line a training."""
-    row = "{:<8}{:>12}{:>8}{:>10}{:>22}{:>18}   {}".format
+    row = "{:<12}{:>12}{:>8}{:>10}{:>22}{:>18}   {}".format
     lines = [row("model", "parameters", "steps", "seconds", "loss", "vs cpu, relative", "reached")]
     lines += [
         row(

@@ -1,4 +1,4 @@
-"""The programs of `nox -s demo`, run as they are; of the trainings the short one."""
+"""The programs of `nox -s demo`, run as they are; of the trainings the short ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ def test_the_quick_verification_imports_nothing_but_torch_and_prints_a_matrix(fu
     assert re.fullmatch(r"tensor\(\[\[.+\],\n +\[.+\]\], device='npu:0'\)\n", done.stdout)
 
 
-def test_the_cnn_learns_digits_on_the_device_as_on_the_cpu(full: Environment, tmp_path: Path) -> None:
+def test_networks_learn_digits_on_the_device_as_on_the_cpu(full: Environment, tmp_path: Path) -> None:
     picture = tmp_path / "losses.png"
-    done = full.run(full.python, str(ROOT / "demo" / "train.py"), "CNN", "--picture", str(picture), timeout=800)
+    done = full.run(
+        full.python, str(ROOT / "demo" / "train.py"), "perceptron", "CNN", "--picture", str(picture), timeout=800
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "CPU fallbacks  0" in done.stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     rows = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.startswith("aten.")}
-    head = next(line.split() for line in done.stdout.splitlines() if line.startswith("operator"))
-    assert head == ["operator", "npu"], "something ran on another device"
+    heads = [line.split() for line in done.stdout.splitlines() if line.startswith("operator")]
+    assert heads == [["operator", "npu"]] * 2, "something ran on another device"
     for name in ("convolution", "convolution_backward", "native_batch_norm_backward", "max_pool2d_with_indices"):
         assert int(rows[f"aten.{name}"][0]) >= 50

@@ -1,4 +1,4 @@
-"""A small CNN learns scikit-learn's handwritten digits: 1,797 real images of 8x8 pixels."""
+"""A perceptron and a small CNN learn scikit-learn's handwritten digits: 1,797 real images of 8x8 pixels."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from learning import Batch, Task
 from sklearn.datasets import load_digits
 from torch import nn
 
-GOAL = 0.97
 BATCH = 64
 EPOCHS = 15
 TRAINING_IMAGES = 1_400
 
 
-def network() -> nn.Module:
-    """float (N, 1, 8, 8) to the scores of ten digits."""
-    return nn.Sequential(
+def perceptron() -> Task:
+    """One hidden layer."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+    return _task("perceptron", network, lr=0.1, goal=0.93)
+
+
+def cnn() -> Task:
+    """Three convolutions."""
+    torch.manual_seed(0)
+    network = nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1),
         nn.BatchNorm2d(16),
         nn.ReLU(),
@@ -31,6 +38,7 @@ def network() -> nn.Module:
         nn.Flatten(),
         nn.Linear(64 * 4, 10),
     )
+    return _task("CNN", network, lr=0.05, goal=0.97)
 
 
 def images() -> Batch:
@@ -40,9 +48,8 @@ def images() -> Batch:
     return torch.tensor(data.images / 16, dtype=torch.float32)[order][:, None], torch.tensor(data.target)[order]
 
 
-def task() -> Task:
-    """The training."""
-    torch.manual_seed(0)
+def _task(name: str, network: nn.Module, lr: float, goal: float) -> Task:
+    """The training of `network`, float (N, 1, 8, 8) to the scores of ten digits."""
     x, y = images()
 
     def batches(steps: int) -> Iterator[Batch]:
@@ -58,15 +65,15 @@ def task() -> Task:
         with torch.no_grad():
             guess = model(x[TRAINING_IMAGES:].npu()).argmax(1)
             right = (guess == y[TRAINING_IMAGES:].npu()).float().mean().item()
-        return right >= GOAL, f"{right:.1%} of {len(y) - TRAINING_IMAGES} unseen images"
+        return right >= goal, f"{right:.1%} of {len(y) - TRAINING_IMAGES} unseen images"
 
     return Task(
-        name="CNN",
-        model=network(),
+        name=name,
+        model=network,
         batches=batches,
         loss=lambda model, batch: nn.functional.cross_entropy(model(batch[0]), batch[1]),
-        optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9),
+        optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9),
         steps=EPOCHS * -(-TRAINING_IMAGES // BATCH),
-        goal=f"{GOAL:.0%}",
+        goal=f"{goal:.0%}",
         judge=judge,
     )
