@@ -29,10 +29,13 @@ target_compile_features(npu_flags INTERFACE cxx_std_20)
 target_compile_options(npu_flags INTERFACE
   -fvisibility=hidden -fvisibility-inlines-hidden -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
   $<$<BOOL:${NPU_WERROR}>:-Werror>)
-target_link_options(npu_flags INTERFACE -Wl,--as-needed $<$<CONFIG:Release>:-Wl,-s>)
+target_link_options(npu_flags INTERFACE -Wl,--as-needed)
 if(NPU_SANITIZE)
-  target_compile_options(npu_flags INTERFACE -fsanitize=${NPU_SANITIZE} -fno-omit-frame-pointer -g)
+  # Reports name functions and lines; -O1, since nobody measures these builds and they take long as it is.
+  target_compile_options(npu_flags INTERFACE -fsanitize=${NPU_SANITIZE} -fno-omit-frame-pointer -g1 -O1)
   target_link_options(npu_flags INTERFACE -fsanitize=${NPU_SANITIZE})
+else()
+  target_link_options(npu_flags INTERFACE $<$<CONFIG:Release>:-Wl,-s>)
 endif()
 
 # torch's folder, found by the Python that builds.
