@@ -357,6 +357,24 @@ def test_operator_computes_what_torch_does(cann: Cann, c: Case) -> None:
         torch.testing.assert_close(got, want.to(got.dtype), equal_nan=True)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_products_of_halves_are_added_in_float32_and_rounded_once(cann: Cann, dtype: torch.dtype) -> None:
+    a, b, c = (torch.randn(*shape).to(dtype) for shape in ((4, 700), (700, 5), (4, 5)))
+    exact = a.float() @ b.float()
+    for op, args, expected in (
+        ("aclnnMm", (a, b), exact),
+        ("aclnnMatmul", (a, b), exact),
+        ("aclnnBatchMatMul", (a[None], b[None]), exact[None]),
+        ("aclnnAddmm", (c, a, b, 1.0, 1.0), c.float() + exact),
+        ("aclnnAddmv", (c[:, 0], a, b[:, 0], 1.0, 1.0), c[:, 0].float() + exact[:, 0]),
+        ("aclnnBaddbmm", (c[None], a[None], b[None], 1.0, 1.0), (c.float() + exact)[None]),
+    ):
+        out = torch.empty(expected.shape, dtype=dtype)
+        cann.run(op, *args, out, 0)
+        # One unit in the last place: float32 sums of another order may fall on the other side of a rounding.
+        torch.testing.assert_close(out, expected.to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-4, msg=op)
+
+
 def test_an_output_may_be_the_input(cann: Cann) -> None:
     x = X.clone()
     with cann.arguments("aclnnAdd", x, Y, 1.0, x) as call:

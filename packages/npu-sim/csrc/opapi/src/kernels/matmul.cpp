@@ -14,17 +14,24 @@ namespace npu_sim::ops {
 
 namespace {
 
-// Calls f(a, b) with both inputs in the dtype that they promote to.
+// What a product of operands in `type` is computed in. As the Cube does, halves are multiplied exactly, added
+// in float32 and rounded once; torch's own kernels for them differ between processors, and those for float16
+// take twenty times as long as float32's.
+at::ScalarType computed_in(at::ScalarType type) {
+  return at::isReducedFloatingType(type) ? at::kFloat : type;
+}
+
+// Calls f(a, b) with both inputs in the dtype that their product is computed in.
 template <class F>
 at::Tensor promoted(In a, In b, F f) {
-  if (a.scalar_type() == b.scalar_type()) return f(a, b);
-  const auto type = c10::promoteTypes(a.scalar_type(), b.scalar_type());
+  const auto type = computed_in(c10::promoteTypes(a.scalar_type(), b.scalar_type()));
   return f(a.to(type), b.to(type));
 }
 
-// torch wants the output in the inputs' dtype; CANN casts.
+// Whether torch can write into the output: it wants it in the dtype that it computes in, CANN casts.
 bool direct(In a, In b, In out) {
-  return a.scalar_type() == b.scalar_type() && a.scalar_type() == out.scalar_type();
+  return a.scalar_type() == b.scalar_type() && a.scalar_type() == out.scalar_type() &&
+         computed_in(out.scalar_type()) == out.scalar_type();
 }
 
 }  // namespace
@@ -58,16 +65,22 @@ NPU_SIM_KERNEL(aclnnAddmm, rules::addmm, rules::output_bytes) = [](In self, In m
 };
 NPU_SIM_KERNEL(aclnnAddmv, rules::addmv, rules::output_bytes) = [](In self, In mat, In vec, Num alpha,
                                                                    Num beta, Out out, int64_t) {
-  const auto type = out.scalar_type();
-  at::addmv_out(out, self.to(type), mat.to(type), vec.to(type), beta, alpha);
+  const auto type = computed_in(out.scalar_type());
+  if (type == out.scalar_type())
+    at::addmv_out(out, self.to(type), mat.to(type), vec.to(type), beta, alpha);
+  else
+    out.copy_(at::addmv(self.to(type), mat.to(type), vec.to(type), beta, alpha));
 };
 NPU_SIM_KERNEL(aclnnBaddbmm, rules::baddbmm, rules::output_bytes) =
     [](In self, In batch1, In batch2, Num beta, Num alpha, Out out, int64_t) {
-      const auto type = out.scalar_type();
-      at::baddbmm_out(out, self.to(type), batch1.to(type), batch2.to(type), beta, alpha);
+      const auto type = computed_in(out.scalar_type());
+      if (type == out.scalar_type())
+        at::baddbmm_out(out, self.to(type), batch1.to(type), batch2.to(type), beta, alpha);
+      else
+        out.copy_(at::baddbmm(self.to(type), batch1.to(type), batch2.to(type), beta, alpha));
     };
 NPU_SIM_KERNEL(aclnnDot, rules::dot) = [](In self, In tensor, Out out) {
-  out.copy_(at::dot(self, tensor).view(out.sizes()));
+  out.copy_(promoted(self, tensor, [](In a, In b) { return at::dot(a, b); }).view(out.sizes()));
 };
 
 }  // namespace npu_sim::ops
