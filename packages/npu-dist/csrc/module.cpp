@@ -10,17 +10,11 @@ static_assert(
     PYBIND11_INTERNALS_VERSION == 11,
     "torch 2.13's types are registered with pybind11 internals 11: its own headers must come first");
 
-extern "C" const char* npu_plugin_init(const npu_core_table*);
-
 PYBIND11_MODULE(_C, m) {
   namespace py = pybind11;
   using npu::dist::ProcessGroupHCCL;
   py::module::import("torch._C._distributed_c10d");  // registers Backend
   m.doc() = "ProcessGroupHCCL for Python. The contract is _C.pyi.";
-  m.def("plugin_init", [](uintptr_t table) -> std::optional<std::string> {
-    const char* refusal = npu_plugin_init(reinterpret_cast<const npu_core_table*>(table));
-    return refusal ? std::optional<std::string>(refusal) : std::nullopt;
-  });
   py::class_<ProcessGroupHCCL, c10d::Backend, c10::intrusive_ptr<ProcessGroupHCCL>>(m, "ProcessGroupHCCL")
       .def(py::init([](const c10::intrusive_ptr<c10d::Store>& store, int rank, int size,
                        const std::string& name, std::chrono::milliseconds timeout) {

@@ -30,13 +30,16 @@ def test_import_torch_registers_the_backend_and_loads_no_library() -> None:
 def test_a_core_whose_table_is_too_old_is_refused_by_a_sentence() -> None:
     done = run(
         "import ctypes, torch\n"
-        "from npu_dist import _C\n"
+        "from npu_dist import plugin\n"
         "table = (ctypes.c_uint16 * 64)()\n"
         "table[2] = 1\n"  # major 1, minor 0, and no slots
-        "print(_C.plugin_init(ctypes.addressof(table)))\n"
+        "plugin._table = ctypes.addressof(table)\n"
+        "try: plugin.create(None)\n"
+        "except ImportError as error: print(error)\n"
     )
     assert done.returncode == 0, done.stderr
-    assert "npu-core's table" in done.stdout
+    assert done.stdout.startswith("npu-dist refuses npu-core's table: ")
+    assert done.stdout.endswith("; pip install -U npu-core npu-dist\n")
 
 
 def test_activating_it_leaves_gloo_alone() -> None:

@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from npu_core import plugin_library
+
 LIBRARY = Path(__file__).parent / "lib" / "libnpu_amp.so"
 #: Names of `npu_amp.amp` that torch_npu has in `torch.npu` itself.
 SHARED = ("GradScaler", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype", "set_autocast_enabled")
@@ -18,10 +20,7 @@ class _Line(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    try:
-        return ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
-        raise ImportError(f"cannot load {LIBRARY}: {error}; pip install --force-reinstall npu-amp") from error
+    return plugin_library.opened("npu-amp", LIBRARY)
 
 
 def activate(table: int) -> None:

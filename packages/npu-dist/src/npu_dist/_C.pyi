@@ -4,9 +4,6 @@ from datetime import timedelta
 
 from torch._C._distributed_c10d import Backend, Store
 
-def plugin_init(table: int) -> str | None:
-    """Takes the address of npu-core's C table. Returns None, or why it is refused. A second call changes nothing."""
-
 class ProcessGroupHCCL(Backend):
     """One process group's collectives on npu."""
 

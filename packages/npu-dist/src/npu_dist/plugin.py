@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from npu_core import plugin_library
 
 if TYPE_CHECKING:
     from npu_dist._C import ProcessGroupHCCL
@@ -35,8 +38,6 @@ def create(options: Any, group_options: Any = None) -> ProcessGroupHCCL:
         from npu_dist import _C
     except ImportError as error:
         raise ImportError(f"cannot load npu_dist._C: {error}; pip install --force-reinstall npu-dist") from error
-    refusal = _C.plugin_init(_table)
-    if refusal is not None:
-        raise ImportError(f"npu-dist refuses npu-core's table: {refusal}; pip install -U npu-core npu-dist")
+    plugin_library.initialised("npu-dist", Path(_C.__file__), _table)
     timeout = options.timeout if isinstance(options.timeout, timedelta) else timedelta(seconds=options.timeout)
     return _C.ProcessGroupHCCL(options.store, options.group_rank, options.group_size, options.group_id, timeout)

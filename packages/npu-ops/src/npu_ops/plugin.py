@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
+
+from npu_core import plugin_library
 
 LIBRARY = Path(__file__).parent / "lib" / "libnpu_ops.so"
 
@@ -14,12 +15,4 @@ def activate(address: int) -> None:
     `address` is that of npu-core's C table (``npu/core/abi.h``). Raises ImportError if the library cannot be loaded
     or refuses the table; the message says what it needs. torch must have been imported.
     """
-    try:
-        library = ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
-        raise ImportError(f"cannot load {LIBRARY}: {error}; pip install --force-reinstall npu-ops") from error
-    library.npu_plugin_init.restype = ctypes.c_char_p
-    library.npu_plugin_init.argtypes = [ctypes.c_void_p]
-    refusal = library.npu_plugin_init(address)
-    if refusal is not None:
-        raise ImportError(f"npu-ops refuses npu-core's table: {refusal.decode()}; pip install -U npu-core npu-ops")
+    plugin_library.initialised("npu-ops", LIBRARY, address)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import sys
 from pathlib import Path
+
+from npu_core import plugin_library
 
 LIBRARY = Path(__file__).parent / "lib" / "libnpu_profiler.so"
 
@@ -16,16 +17,7 @@ def activate(address: int) -> None:
     `address` is that of npu-core's C table (``npu/core/abi.h``). Raises ImportError if the library cannot be loaded
     or refuses the table; the message says what it needs. torch must have been imported.
     """
-    try:
-        library = ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
-        raise ImportError(f"cannot load {LIBRARY}: {error}; pip install --force-reinstall npu-profiler") from error
-    library.npu_plugin_init.restype = ctypes.c_char_p
-    library.npu_plugin_init.argtypes = [ctypes.c_void_p]
-    refusal = library.npu_plugin_init(address)
-    if refusal is not None:
-        why = refusal.decode()
-        raise ImportError(f"npu-profiler refuses npu-core's table: {why}; pip install -U npu-core npu-profiler")
+    library = plugin_library.initialised("npu-profiler", LIBRARY, address)
     library.npu_profiler_register.restype = None
     library.npu_profiler_register()
 
