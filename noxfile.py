@@ -289,7 +289,7 @@ def lint(session: nox.Session) -> None:
     """Check style and types: ruff, mypy, clang-format; clang-tidy on changed files. `-- --fix` mends what it can."""
     shared(session, "build", "torch", "test", "demo", "lint")
     fix = "--fix" in session.posargs
-    python_code = ["noxfile.py", "packages", "tests", "demo", "bench"]
+    python_code = ["noxfile.py", "packages", "tests", "demo", "bench", "conformance"]
     session.run(str(BIN / "ruff"), "check", *(["--fix"] if fix else []), *python_code)
     session.run(str(BIN / "ruff"), "format", *([] if fix else ["--check"]), *python_code)
     mypy(session)
@@ -301,10 +301,11 @@ def lint(session: nox.Session) -> None:
 def mypy(session: nox.Session) -> None:
     """Strict types, a package at a time: their tests have modules of the same names."""
     sources = sorted(ROOT.glob("packages/*/src"))
-    path = os.pathsep.join(map(str, [*sources, ROOT / "tests", ROOT / "demo"]))
+    path = os.pathsep.join(map(str, [*sources, ROOT / "tests", ROOT / "demo", ROOT / "conformance"]))
     env = {"MYPYPATH": path, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
     session.run(str(BIN / "mypy"), "noxfile.py", *map(str, sources), env=env)
-    for tests in [*sorted(ROOT.glob("packages/*/tests")), ROOT / "tests", ROOT / "demo", ROOT / "bench"]:
+    own = [ROOT / name for name in ("tests", "demo", "bench", "conformance")]
+    for tests in [*sorted(ROOT.glob("packages/*/tests")), *own]:
         if any(tests.glob("**/*.py")):
             # torch.npu and Tensor.npu are made by autoload, where mypy does not see them.
             session.run(str(BIN / "mypy"), "--disable-error-code=attr-defined", str(tests), env=env)
@@ -361,3 +362,13 @@ def bench(session: nox.Session) -> None:
     product = overlay(session, "product", ["npu-core", "npu-ops"])
     python = overlay(session, "demo", FIRST_LIGHT)
     session.run(python, str(ROOT / "bench" / "bench.py"), "--product", product, *session.posargs)
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Run torch's operator database on npu against cpu; goes on where it was stopped. `-- --help` says the rest."""
+    build_wheels(session, FIRST_LIGHT)
+    shared(session, "test", "demo")
+    python = overlay(session, "demo", FIRST_LIGHT)
+    rows = BUILD / "conformance.jsonl"
+    session.run(python, str(ROOT / "conformance"), "--out", str(rows), *session.posargs)

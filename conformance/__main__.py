@@ -1,0 +1,81 @@
+"""Runs torch's operator database on npu against cpu: `python conformance --help`, or `nox -s conformance`.
+
+Writes one JSON row an operator and dtype, and prints how many ended how. A run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import os
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from sweep import STATUSES, Task, rows_of, serve_rows, sweep
+
+#: Shares of op_db's entries that are to be native or composite, by dtype.
+GOALS = {"float32": 0.90, "int64": 0.85, "bool": 0.85, "float16": 0.90, "bfloat16": 0.90, "complex64": 0.60}
+
+
+def tasks(patterns: list[str], dtypes: list[str], sample: int) -> list[Task]:
+    """Every entry and dtype that cpu supports; of them every `sample`-th."""
+    import torch
+    from check import entries
+
+    wanted = [getattr(torch, d) for d in dtypes]
+    found = [
+        (name, str(dtype).removeprefix("torch."))
+        for name, op in entries().items()
+        if not patterns or any(fnmatch.fnmatch(name, p) for p in patterns)
+        for dtype in sorted(op.supported_dtypes("cpu"), key=str)
+        if dtype in wanted
+    ]
+    return found[::sample]
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """How many entries of each dtype ended how."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        counts[str(row["dtype"])][str(row["status"])] += 1
+    line = "{:<12}" + "{:>10}" * len(STATUSES) + "{:>10}"
+    lines = [line.format("dtype", *STATUSES, "covered")]
+    for dtype, count in sorted(counts.items()):
+        whole = sum(count.values()) - count["none"]
+        covered = (count["native"] + count["composite"]) / max(whole, 1)
+        goal = f" (goal {GOALS[dtype]:.0%})" if dtype in GOALS else ""
+        lines.append(line.format(dtype, *(count[s] for s in STATUSES), f"{covered:.1%}") + goal)
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ops", nargs="*", help="names of op_db's entries, wildcards allowed (all)")
+    parser.add_argument("--dtypes", default=",".join(GOALS), help="comma separated (%(default)s)")
+    parser.add_argument("--first", action="store_true", help="only the first sample of each, forward and backward")
+    parser.add_argument("--sample", type=int, default=1, metavar="N", help="only every N-th row")
+    parser.add_argument("--out", type=Path, default=Path("build/conformance.jsonl"), help="rows (%(default)s)")
+    parser.add_argument("--again", action="store_true", help="forget the rows that are there")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--timeout", type=float, default=300, help="seconds a row may take (%(default)s)")
+    parser.add_argument("--report", action="store_true", help="only print what the rows say")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        serve_rows(arguments.first)
+        return 0
+    if arguments.report:
+        rows = rows_of(arguments.out)
+    else:
+        if arguments.again:
+            arguments.out.unlink(missing_ok=True)
+        wanted = tasks(arguments.ops, arguments.dtypes.split(","), arguments.sample)
+        given = ["--first"] if arguments.first else []
+        rows = sweep(wanted, arguments.out, given, arguments.jobs, arguments.timeout)
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
