@@ -7,8 +7,8 @@ from pathlib import Path
 
 from workspace import ROOT, Environment
 
-#: Six epochs of the demo's fifteen.
-STEPS = 132
+#: Ten epochs of the demo's fifteen.
+STEPS = 220
 
 TRAINING = """
 import json, os, sys
