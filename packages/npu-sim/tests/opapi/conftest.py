@@ -163,7 +163,7 @@ class Cann:
     """The libraries of npu-sim, with device 0 current."""
 
     def __init__(self) -> None:
-        lib = Path(npu_sim.__file__).parent / "lib"
+        lib = Path(npu_sim.LIBRARY_DIR)
         self._acl = c.CDLL(str(lib / "libascendcl.so"))
         self.opapi = c.CDLL(str(lib / "libopapi.so"))
         self.base = self.opapi  # every name of libnnopbase is found through libopapi, as torch_npu looks it up

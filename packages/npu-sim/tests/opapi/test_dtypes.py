@@ -310,7 +310,7 @@ def outcome(cann: Cann, op: Operator, dtype: torch.dtype) -> str:
 def exported() -> list[str]:
     nm = shutil.which("nm")
     assert nm is not None, "nm (binutils) is needed"
-    library = Path(npu_sim.__file__).parent / "lib" / "libopapi.so"
+    library = Path(npu_sim.LIBRARY_DIR) / "libopapi.so"
     out = subprocess.run([nm, "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
     return sorted(set(re.findall(r" T (aclnn\w+)GetWorkspaceSize$", out, re.MULTILINE)))
 

@@ -12,7 +12,7 @@ import pytest
 import npu_sim
 from npu_cann.signatures import load
 
-LIB = Path(npu_sim.__file__).parent / "lib"
+LIB = Path(npu_sim.LIBRARY_DIR)
 PHASE_ONE = "GetWorkspaceSize"
 
 

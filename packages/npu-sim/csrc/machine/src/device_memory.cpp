@@ -20,8 +20,8 @@ DeviceMemory::~DeviceMemory() {
   if (file_ >= 0) close(file_);
 }
 
-int DeviceMemory::open() {
-  file_ = memfd_create("npu-sim", MFD_CLOEXEC);
+int DeviceMemory::open(const std::string& name) {
+  file_ = memfd_create(name.c_str(), MFD_CLOEXEC);
   if (file_ < 0 || ftruncate(file_, static_cast<off_t>(total())) != 0)
     return fail(ACL_ERROR_RT_RESOURCE_ALLOC_FAIL,
                 std::string("npu-sim cannot create the device's memory: ") + std::strerror(errno));

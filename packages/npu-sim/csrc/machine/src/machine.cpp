@@ -88,7 +88,7 @@ int open_device(int id, Device** device) {
   auto* base = std::bit_cast<char*>(address_range.begin + address_layout.stride * static_cast<uint64_t>(id));
   auto d = std::make_unique<Device>(id, s.visible_devices[static_cast<size_t>(id)], base,
                                     s.hbm_bytes / kHugePage * kHugePage, s.slots);
-  if (int code = d->memory.open()) return code;
+  if (int code = d->memory.open("npu-sim:" + std::to_string(d->physical_id))) return code;
   *device = d.release();  // lives as long as the process
   m.devices[static_cast<size_t>(id)].store(*device, std::memory_order_release);
   return 0;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <shared_mutex>
+#include <string>
 
 #include "npu_sim/api.h"
 #include "npu_sim/heap.h"
@@ -21,8 +22,8 @@ class NPU_SIM_API DeviceMemory {
   DeviceMemory(const DeviceMemory&) = delete;  // owns a mapping and a file
   ~DeviceMemory();
 
-  // Maps the shadow. An aclError, with a message, if the host refuses.
-  int open();
+  // Maps the shadow. An aclError, with a message, if the host refuses. /proc shows the memory as `name`.
+  int open(const std::string& name);
 
   // Null, with no message, when the device has no such free range.
   void* allocate(uint64_t size, uint64_t alignment);
