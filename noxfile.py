@@ -120,8 +120,11 @@ def site_packages(python: str) -> str:
     return subprocess.check_output([python, "-c", code], text=True).strip()
 
 
-def overlay(session: nox.Session, name: str, wheels: Sequence[str]) -> str:
-    """The Python of an environment that sees the shared one and holds exactly `wheels` of ours, as built."""
+def overlay(session: nox.Session, name: str, wheels: Sequence[str], foreign: Sequence[str] = ()) -> str:
+    """The Python of an environment that sees the shared one and holds exactly `wheels` of ours, as built.
+
+    `foreign`: requirements that come from the registry, without what they need.
+    """
     where = NOX / "over" / name
     python = str(where / "bin" / "python")
     base = str(BIN / "python")
@@ -129,7 +132,7 @@ def overlay(session: nox.Session, name: str, wheels: Sequence[str]) -> str:
         session.run(base, "-m", "venv", "--without-pip", str(where), silent=True)
         (Path(site_packages(python)) / "zz_shared.pth").write_text(site_packages(base) + "\n")
     built = [w for w in (packages()[n].wheel() for n in wheels) if w]
-    wanted = {w.name: hashlib.sha256(w.read_bytes()).hexdigest() for w in built}
+    wanted = {w.name: hashlib.sha256(w.read_bytes()).hexdigest() for w in built} | dict.fromkeys(foreign, "registry")
     stamp = where / "wheels.json"
     if not stamp.exists() or json.loads(stamp.read_text()) != wanted:
         site = Path(site_packages(python))
@@ -138,6 +141,8 @@ def overlay(session: nox.Session, name: str, wheels: Sequence[str]) -> str:
             session.run(python, *PIP, "uninstall", "-y", *sorted(ours), silent=True)
         if built:
             session.run(python, *PIP, "install", "--no-index", "--no-deps", *map(str, built), silent=True)
+        if foreign:
+            session.run(python, *PIP, "install", "--progress-bar=off", "--no-deps", *foreign, silent=True)
         stamp.write_text(json.dumps(wanted))
     return python
 
@@ -372,3 +377,13 @@ def conformance(session: nox.Session) -> None:
     python = overlay(session, "demo", FIRST_LIGHT)
     rows = BUILD / "conformance.jsonl"
     session.run(python, str(ROOT / "conformance"), "--out", str(rows), *session.posargs)
+
+
+@nox.session
+def peer(session: nox.Session) -> None:
+    """Run the official torch-npu wheel on npu-sim: programs beside ours, then the operators that it has natively."""
+    build_wheels(session)
+    shared(session, "test", "demo")
+    ours = overlay(session, "npu", list(packages()))
+    theirs = overlay(session, "peer", ["npu-sim"], foreign=["torch-npu==2.13.0"])
+    session.run(ours, str(ROOT / "conformance" / "peer.py"), "--peer", theirs, "--ours", ours, *session.posargs)

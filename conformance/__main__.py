@@ -18,8 +18,15 @@ from sweep import STATUSES, Task, rows_of, serve_rows, sweep
 GOALS = {"float32": 0.90, "int64": 0.85, "bool": 0.85, "float16": 0.90, "bfloat16": 0.90, "complex64": 0.60}
 
 
-def tasks(patterns: list[str], dtypes: list[str], sample: int) -> list[Task]:
-    """Every entry and dtype that cpu supports; of them every `sample`-th."""
+def peer_native() -> set[str]:
+    """The entries that torch_npu 2.13.0 computes by its own kernels."""
+    import yaml
+
+    return set(yaml.safe_load((Path(__file__).parent / "peer.yaml").read_text())["native"])
+
+
+def tasks(patterns: list[str], dtypes: list[str], sample: int, only: set[str] | None = None) -> list[Task]:
+    """Every entry and dtype that cpu supports, or those of `only`; of them every `sample`-th."""
     import torch
     from check import entries
 
@@ -27,6 +34,7 @@ def tasks(patterns: list[str], dtypes: list[str], sample: int) -> list[Task]:
     found = [
         (name, str(dtype).removeprefix("torch."))
         for name, op in entries().items()
+        if only is None or name in only
         if not patterns or any(fnmatch.fnmatch(name, p) for p in patterns)
         for dtype in sorted(op.supported_dtypes("cpu"), key=str)
         if dtype in wanted
@@ -54,6 +62,7 @@ def main() -> int:
     parser.add_argument("ops", nargs="*", help="names of op_db's entries, wildcards allowed (all)")
     parser.add_argument("--dtypes", default=",".join(GOALS), help="comma separated (%(default)s)")
     parser.add_argument("--first", action="store_true", help="only the first sample of each, forward and backward")
+    parser.add_argument("--peer-native", action="store_true", help="only what torch_npu 2.13.0 has natively")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="only every N-th row")
     parser.add_argument("--out", type=Path, default=Path("build/conformance.jsonl"), help="rows (%(default)s)")
     parser.add_argument("--again", action="store_true", help="forget the rows that are there")
@@ -70,7 +79,8 @@ def main() -> int:
     else:
         if arguments.again:
             arguments.out.unlink(missing_ok=True)
-        wanted = tasks(arguments.ops, arguments.dtypes.split(","), arguments.sample)
+        only = peer_native() if arguments.peer_native else None
+        wanted = tasks(arguments.ops, arguments.dtypes.split(","), arguments.sample, only)
         given = ["--first"] if arguments.first else []
         rows = sweep(wanted, arguments.out, given, arguments.jobs, arguments.timeout)
     print(table(rows))

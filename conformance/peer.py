@@ -1,0 +1,124 @@
+"""Runs the official torch-npu wheel on npu-sim, beside our wheels: programs, losses, the operator database.
+
+`python conformance/peer.py --peer PYTHON --ours PYTHON`: two interpreters, one of an environment with `torch-npu` from
+PyPI and, of ours, only npu-sim; one with our wheels. `nox -s peer` makes both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+PROGRAMS = HERE / "programs"
+DEMO = HERE.parent / "demo"
+#: What runs on both, by name: the arguments after the interpreter.
+RUNS: dict[str, list[str]] = {
+    "quick verification": [str(DEMO / "quick_verification.py")],
+    "CNN, 100 steps": [str(PROGRAMS / "training.py"), "CNN", "100"],
+    "GPT, 100 steps": [str(PROGRAMS / "training.py"), "GPT", "100"],
+    "save and load": [str(PROGRAMS / "save_load.py")],
+    "streams and events": [str(PROGRAMS / "streams.py")],
+    "autocast, GradScaler": [str(PROGRAMS / "amp.py")],
+    "memory": [str(PROGRAMS / "memory.py")],
+    "expandable segments": [str(PROGRAMS / "expandable_segments.py")],
+    "graph": [str(PROGRAMS / "graph.py")],
+    "DDP, 2 processes": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(PROGRAMS / "ddp.py")],
+    "DDP, 4 processes": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", str(PROGRAMS / "ddp.py")],
+}
+TIMEOUT = 600
+
+
+@dataclass
+class Outcome:
+    """How a program ended, and the result that it printed, if any."""
+
+    why: str
+    result: dict[str, object] | None
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        return not self.why
+
+
+def run(python: str, arguments: list[str], through: list[str]) -> Outcome:
+    """Runs a program with `python`, started by `through`."""
+    paths = [str(DEMO), os.environ.get("PYTHONPATH", "")]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
+    began = time.monotonic()
+    try:
+        done = subprocess.run(
+            [*through, python, *arguments], env=env, text=True, capture_output=True, timeout=TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(f"took more than {TIMEOUT} s", None, TIMEOUT)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    result = json.loads(lines[-1].removeprefix("RESULT ")) if lines else None
+    why = ""
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        why = f"status {done.returncode}: " + " | ".join(said[-3:])[-400:]
+    return Outcome(why, result, time.monotonic() - began)
+
+
+def flat(values: object) -> list[float]:
+    if isinstance(values, dict):
+        return [x for key in sorted(values) for x in flat(values[key])]
+    if isinstance(values, list):
+        return [x for one in values for x in flat(one)]
+    return [float(str(values))]
+
+
+def difference(one: Outcome, other: Outcome) -> tuple[float, float] | None:
+    """Largest relative difference of two results, and the one allowed."""
+    if not one.result or not other.result:
+        return None
+    pairs = zip(flat(one.result["values"]), flat(other.result["values"]), strict=True)
+    return max(abs(a - b) / max(abs(b), 1e-12) for a, b in pairs), float(str(one.result["tolerance"]))
+
+
+def programs(peer: str, ours: str, chosen: list[str]) -> int:
+    """Runs all programs on both; returns how many failed on the peer, or ended in other numbers."""
+    row = "{:<24}{:<10}{:<10}{:>12}   {}".format
+    lines, failures = [row("program", "torch-npu", "ours", "difference", "")], 0
+    for name in tqdm(chosen, unit="program", file=sys.stderr):
+        theirs = run(peer, RUNS[name], [str(Path(peer).parent / "npu-sim"), "run", "--"])
+        mine = run(ours, RUNS[name], [])
+        apart = difference(theirs, mine)
+        equal = apart is None or apart[0] <= apart[1]
+        failures += not (theirs.good and equal)
+        notes = [theirs.why, f"ours: {mine.why}" if mine.why else "", "" if equal else "the results differ"]
+        lines.append(
+            row(
+                name,
+                f"{theirs.seconds:.0f} s" if theirs.good else "FAILED",
+                f"{mine.seconds:.0f} s" if mine.good else "FAILED",
+                f"{apart[0]:.1e}" if apart else "",
+                "; ".join(n for n in notes if n),
+            )
+        )
+    print("\n".join(lines))
+    return failures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", nargs="*", help=f"of {', '.join(RUNS)} (all)")
+    parser.add_argument("--peer", required=True, help="interpreter with torch-npu and npu-sim")
+    parser.add_argument("--ours", required=True, help="interpreter with npu-core, npu-ops, npu-dist, npu-amp, npu-sim")
+    arguments = parser.parse_args()
+    failures = programs(arguments.peer, arguments.ours, arguments.programs or list(RUNS))
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
