@@ -12,17 +12,18 @@ import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import page
+import yaml
 from sweep import STATUSES, Task, rows_of, serve_rows, sweep
 
 #: Shares of op_db's entries that are to be native or composite, by dtype.
 GOALS = {"float32": 0.90, "int64": 0.85, "bool": 0.85, "float16": 0.90, "bfloat16": 0.90, "complex64": 0.60}
 
 
-def peer_native() -> set[str]:
-    """The entries that torch_npu 2.13.0 computes by its own kernels."""
-    import yaml
-
-    return set(yaml.safe_load((Path(__file__).parent / "peer.yaml").read_text())["native"])
+def peer_answers() -> dict[str, str]:
+    """How torch_npu 2.13.0 answers each entry: native, composite, fallback, ..."""
+    groups = yaml.safe_load((Path(__file__).parent / "peer.yaml").read_text())
+    return {entry: answer for answer, entries in groups.items() for entry in entries}
 
 
 def tasks(patterns: list[str], dtypes: list[str], sample: int, only: set[str] | None = None) -> list[Task]:
@@ -79,11 +80,13 @@ def main() -> int:
     else:
         if arguments.again:
             arguments.out.unlink(missing_ok=True)
-        only = peer_native() if arguments.peer_native else None
+        only = {e for e, answer in peer_answers().items() if answer == "native"} if arguments.peer_native else None
         wanted = tasks(arguments.ops, arguments.dtypes.split(","), arguments.sample, only)
         given = ["--first"] if arguments.first else []
         rows = sweep(wanted, arguments.out, given, arguments.jobs, arguments.timeout)
     print(table(rows))
+    page.write(rows, peer_answers(), table(rows), arguments.out.with_suffix(".html"))
+    print(f"\nevery row: {arguments.out.with_suffix('.html')}")
     return 0
 
 
