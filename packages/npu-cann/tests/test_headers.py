@@ -72,7 +72,7 @@ def test_a_function_is_declared_once() -> None:
     seen: dict[str, str] = {}
     for header in HEADERS:
         for name in re.findall(
-            r"^\w[\w \*]*?\b((?:acl|Acl|Hccl|Hcom|mspti|PTA)\w*)\(", (INCLUDE_DIR / header).read_text(), re.M
+            r"^\w[\w \*]*?\b((?:acl|Acl|Hccl|Hcom|mspti|PTA|rt[A-Z])\w*)\(", (INCLUDE_DIR / header).read_text(), re.M
         ):
             assert name not in seen, f"{name} is declared in {seen.get(name)} and {header}"
             seen[name] = header

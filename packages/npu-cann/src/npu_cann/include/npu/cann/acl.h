@@ -9,7 +9,7 @@ extern "C" {
 #endif
 
 // Required: every supported CANN exports these.
-void aclAppLog(aclLogLevel logLevel, const char* func, const char* file, uint32_t line, const char* fmt);
+void aclAppLog(aclLogLevel logLevel, const char* func, const char* file, uint32_t line, const char* fmt, ...);
 aclDataBuffer* aclCreateDataBuffer(void* data, size_t size);
 aclTensorDesc* aclCreateTensorDesc(aclDataType dataType, int numDims, const int64_t* dims, aclFormat format);
 aclError aclDestroyDataBuffer(const aclDataBuffer* dataBuffer);

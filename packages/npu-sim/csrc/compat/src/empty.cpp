@@ -1,0 +1,1 @@
+// Clients are linked to this library and call nothing in it.
