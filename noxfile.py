@@ -28,8 +28,10 @@ nox.options.default_venv_backend = "none"  # the sessions share environments of 
 nox.options.sessions = ["lint", "tests"]
 
 ROOT = Path(__file__).parent.resolve()
-DIST = ROOT / "dist"
-BUILD = ROOT / "build"
+#: Names a second set of wheels beside the usual one, made with other settings: see `sanitize`.
+VARIANT = os.environ.get("NPU_BUILD_VARIANT", "")
+DIST = ROOT / "dist" / VARIANT
+BUILD = ROOT / "build" / VARIANT
 NOX = ROOT / ".nox"
 SHARED = NOX / "shared"
 BIN = SHARED / "bin"
@@ -125,7 +127,7 @@ def overlay(session: nox.Session, name: str, wheels: Sequence[str], foreign: Seq
 
     `foreign`: requirements that come from the registry, without what they need.
     """
-    where = NOX / "over" / name
+    where = NOX / "over" / VARIANT / name
     python = str(where / "bin" / "python")
     base = str(BIN / "python")
     if not Path(python).exists():
@@ -266,10 +268,10 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Train on the device: a perceptron and a CNN on digits, a GPT on Python's source. `-- CNN` trains only that."""
-    build_wheels(session, FIRST_LIGHT)
+    """Train on the device: perceptron and CNN on digits, a GPT in three dtypes on Python's source. `-- CNN`: that."""
+    build_wheels(session, [*FIRST_LIGHT, "npu-amp"])
     shared(session, "demo")
-    python = overlay(session, "demo", FIRST_LIGHT)
+    python = overlay(session, "training", [*FIRST_LIGHT, "npu-amp"])
     session.run(python, str(ROOT / "demo" / "quick_verification.py"))
     session.run(python, str(ROOT / "demo" / "train.py"), "--picture", str(BUILD / "demo_losses.png"), *session.posargs)
 
@@ -290,11 +292,34 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run the C++ tests and train under the thread sanitizer. `-- address` runs the C++ tests under that one."""
+    kind = (session.posargs or ["thread"])[0]
+    if kind != VARIANT:  # again, with folders of its own
+        config = f"cmake.define.NPU_SANITIZE={kind} install.strip=false"
+        again = [sys.executable, "-m", "nox", "-f", __file__, "-s", "sanitize", "--", kind]
+        session.run(*again, env={"NPU_BUILD_VARIANT": kind, "NPU_BUILD_CONFIG": config})
+        return
+    build_wheels(session, FIRST_LIGHT)
+    shared(session, "test", "demo")
+    python = overlay(session, "demo", ["npu-cann", *FIRST_LIGHT])
+    prefix = {"CMAKE_PREFIX_PATH": path} if (path := googletest(session)) else {}
+    options = f"exitcode=66 suppressions={ROOT / 'tools' / 'thread.supp'}"
+    env = {**environment(), **prefix, "NPU_SANITIZE": kind, "TSAN_OPTIONS": options}
+    cpp = ("npu-core/tests/test_cpp.py::test_cpp", "npu-sim/tests/machine/test_machine_cpp.py")
+    session.run(python, "-m", "pytest", "--timeout=1800", *(str(ROOT / "packages" / p) for p in cpp), env=env)
+    if kind == "thread":
+        library = subprocess.check_output(["c++", "-print-file-name=libtsan.so"], text=True).strip()
+        env |= {"LD_PRELOAD": library, "TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}
+        session.run(python, str(ROOT / "tools" / "train_sanitized.py"), env=env)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types: ruff, mypy, clang-format; clang-tidy on changed files. `-- --fix` mends what it can."""
     shared(session, "build", "torch", "test", "demo", "lint")
     fix = "--fix" in session.posargs
-    python_code = ["noxfile.py", "packages", "tests", "demo", "bench", "conformance"]
+    python_code = ["noxfile.py", "packages", "tests", "demo", "bench", "conformance", "tools"]
     session.run(str(BIN / "ruff"), "check", *(["--fix"] if fix else []), *python_code)
     session.run(str(BIN / "ruff"), "format", *([] if fix else ["--check"]), *python_code)
     mypy(session)

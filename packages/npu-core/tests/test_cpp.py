@@ -55,6 +55,7 @@ def binaries() -> Path:
             f"-DPython_EXECUTABLE={sys.executable}",
             f"-Dnpu_cann_DIR={package_folder('npu_cann') / 'cmake'}",
             f"-DNPU_CORE_FOLDER={core}",
+            f"-DNPU_SANITIZE={os.environ.get('NPU_SANITIZE', '')}",  # as npu-core itself was built
         ]
         build: list[str | Path] = ["cmake", "--build", folder, "--target", "npu_tests"]
         for command in (configure, build):

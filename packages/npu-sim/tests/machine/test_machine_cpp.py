@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ def test_cpp_unit_tests_pass(tmp_path: Path) -> None:
         "NPU_SIM_PARTS": "machine",
         "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
         "Python_EXECUTABLE": sys.executable,
+        "NPU_SANITIZE": os.environ.get("NPU_SANITIZE", ""),
     }
     configure = [
         "cmake",
@@ -35,7 +37,7 @@ def test_cpp_unit_tests_pass(tmp_path: Path) -> None:
     subprocess.run(configure, check=True, capture_output=True)
     subprocess.run(["cmake", "--build", str(tmp_path)], check=True, capture_output=True)
     done = subprocess.run(
-        [str(tmp_path / "csrc/machine/npu_sim_machine_tests")], capture_output=True, text=True, timeout=120
+        [str(tmp_path / "csrc/machine/npu_sim_machine_tests")], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "PASSED" in done.stdout
