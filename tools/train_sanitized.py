@@ -23,7 +23,7 @@ STEPS_BESIDE = 100
 
 def train_beside(task: Task, losses: list[float]) -> None:
     """Appends each step's loss to `losses`."""
-    model = task.model.npu().train()
+    model = task.model.to("npu").train()
     optimizer = task.optimizer(model)
     copies, computation = torch.npu.Stream(), torch.npu.Stream()
     computation.wait_stream(torch.npu.default_stream())
