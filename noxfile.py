@@ -226,7 +226,7 @@ def build_wheel(session: nox.Session, package: Package) -> None:
         session.run(*frontend, "--sdist", "--outdir", sdists, str(package.folder), env=environment(), silent=True)
         (sdist,) = Path(sdists).iterdir()
         unpack(sdist, source)
-        DIST.mkdir(exist_ok=True)
+        DIST.mkdir(parents=True, exist_ok=True)
         shutil.copy(sdist, DIST)
     compiled = "scikit_build_core" in package.toml["build-system"]["build-backend"]
     config = [f"-Cbuild-dir={cmake}", *(f"-C{c}" for c in os.environ.get("NPU_BUILD_CONFIG", "").split())]
