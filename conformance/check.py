@@ -281,6 +281,8 @@ class Entry:
             torch.npu.synchronize()
         except RuntimeError:
             row.broken = True  # a fault stays until the device is reset
+        if self.error and not self.launches.reports_fallbacks:
+            row.broken = True  # torch_npu drops all work that comes after an inner error, without a word
         row.fallbacks = self.launches.fallbacks()
         if self.error:
             row.status = "error"

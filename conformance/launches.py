@@ -18,6 +18,7 @@ class Launches:
         path = os.environ.get("NPU_SIM_TRACE", "")
         self.path = Path(path) if path else None
         self.position = 0
+        self.reports_fallbacks = hasattr(torch.npu, "fallback_report")  # ours does, torch_npu does not
 
     def mark(self) -> None:
         """Counting begins here."""
@@ -40,9 +41,8 @@ class Launches:
 
     def fallbacks(self) -> dict[str, str]:
         """Operators that went to the CPU since the last time, with the reason that the tables declare; then forgets."""
-        report = getattr(torch.npu, "fallback_report", None)
-        if report is None:
+        if not self.reports_fallbacks:
             return {}
-        found = {str(use.operator): str(use.reason) for use in report()}
+        found = {str(use.operator): str(use.reason) for use in torch.npu.fallback_report()}
         torch.npu.reset_fallback_report()
         return found

@@ -91,7 +91,7 @@ def programs(peer: str, ours: str, chosen: list[str]) -> int:
     row = "{:<24}{:<10}{:<10}{:>12}   {}".format
     lines, failures = [row("program", "torch-npu", "ours", "difference", "")], 0
     for name in tqdm(chosen, unit="program", file=sys.stderr):
-        theirs = run(peer, RUNS[name], [str(Path(peer).parent / "npu-sim"), "run", "--"])
+        theirs = run(peer, RUNS[name], simulated(peer))
         mine = run(ours, RUNS[name], [])
         apart = difference(theirs, mine)
         equal = apart is None or apart[0] <= apart[1]
@@ -110,13 +110,29 @@ def programs(peer: str, ours: str, chosen: list[str]) -> int:
     return failures
 
 
+def simulated(peer: str) -> list[str]:
+    """What starts a program with npu-sim as its CANN."""
+    return [str(Path(peer).parent / "npu-sim"), "run", "--"]
+
+
+def sweep(peer: str, rows: Path) -> int:
+    """The first float32 sample of every entry that torch_npu has natively, forward and backward, on the peer."""
+    return subprocess.run(
+        [*simulated(peer), peer, str(HERE), "--first", "--peer-native", "--dtypes=float32", "--out", str(rows)],
+        check=False,
+    ).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", nargs="*", help=f"of {', '.join(RUNS)} (all)")
     parser.add_argument("--peer", required=True, help="interpreter with torch-npu and npu-sim")
     parser.add_argument("--ours", required=True, help="interpreter with npu-core, npu-ops, npu-dist, npu-amp, npu-sim")
+    parser.add_argument("--rows", type=Path, default=Path("build/peer.jsonl"), help="of the sweep (%(default)s)")
     arguments = parser.parse_args()
     failures = programs(arguments.peer, arguments.ours, arguments.programs or list(RUNS))
+    if not arguments.programs:
+        failures += sweep(arguments.peer, arguments.rows)
     return bool(failures)
 
 

@@ -8,7 +8,7 @@ MIB = 2**20
 torch.npu.empty_cache()
 before = torch.npu.memory_allocated()
 x = torch.empty(8 * MIB, dtype=torch.uint8, device="npu")
-assert torch.npu.memory_allocated() - before == 8 * MIB
+assert 8 * MIB <= torch.npu.memory_allocated() - before <= 8 * MIB + 512  # torch_npu adds 32 bytes and rounds up
 assert torch.npu.max_memory_allocated() >= 8 * MIB
 assert torch.npu.memory_reserved() >= torch.npu.memory_allocated()
 where = x.data_ptr()

@@ -237,6 +237,18 @@ def test_expandable_segments_map_physical_memory_side_by_side(acl: Acl) -> None:
     acl.check("aclrtReleaseMemAddress", at)
 
 
+def test_addresses_are_reserved_before_any_device_is_set(run: Run) -> None:
+    done = run(
+        f"""
+        acl.check("aclrtResetDevice", 0)  # which the preamble had set
+        at = acl.out("aclrtReserveMemAddress", {2 * MIB}, 0, None, 1)
+        acl.check("aclrtReleaseMemAddress", at)
+        print("reserved")
+        """
+    )
+    assert done.stdout == "reserved\n", done.stderr
+
+
 def test_another_process_reaches_exported_memory(run: Run, acl: Acl) -> None:
     prop = (ctypes.c_uint32 * 8)(0, 0, 4, 0, 1, 0, 0, 0)
     unit = 2 * MIB

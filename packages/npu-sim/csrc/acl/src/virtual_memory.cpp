@@ -27,9 +27,8 @@ int require_device_memory(const aclrtPhysicalMemProp& prop) {
 
 aclError aclrtReserveMemAddress(void** virPtr, size_t size, size_t alignment, void* expectPtr,
                                 uint64_t flags) {
-  std::shared_ptr<Context> context;
   NPU_SIM_TRY(require_pointer(virPtr, "virPtr"));
-  NPU_SIM_TRY(enter(&context));
+  NPU_SIM_TRY(ready());  // an address belongs to no device: torch_npu asks for one before it sets any
   NPU_SIM_TRY(require_zero(alignment, "alignment"));
   NPU_SIM_TRY(require_zero(flags & ~uint64_t{1}, "flags other than 1"));
   if (size == 0) return fail(ACL_ERROR_RT_PARAM_INVALID, "size must be at least 1");
@@ -40,9 +39,8 @@ aclError aclrtReserveMemAddress(void** virPtr, size_t size, size_t alignment, vo
 }
 
 aclError aclrtReleaseMemAddress(void* virPtr) {
-  std::shared_ptr<Context> context;
   NPU_SIM_TRY(require_pointer(virPtr, "virPtr"));
-  NPU_SIM_TRY(enter(&context));
+  NPU_SIM_TRY(ready());
   return release_address(virPtr);
 }
 
