@@ -19,8 +19,6 @@ from tqdm import tqdm
 
 #: So many of the first losses are compared with those of the same run on the CPU, and so many steps are counted.
 COMPARED = 50
-#: Largest relative difference of a loss between the device and the CPU.
-TOLERANCE = 1e-5
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -38,6 +36,10 @@ class Task:
     goal: str
     #: (model, losses of all steps) to whether the goal is reached, and the number in words.
     judge: Callable[[nn.Module, list[float]], tuple[bool, str]]
+    #: What autocast computes in on the device, with a gradient scaler if float16. In float32 there is no autocast.
+    dtype: torch.dtype = torch.float32
+    #: Largest relative difference of a loss on the device to that on the CPU, which computes in float32.
+    tolerance: float = 1e-5
     #: Printed after the training.
     sample: Callable[[nn.Module], str] = lambda _: ""
 
@@ -77,10 +79,12 @@ class Placement(TorchDispatchMode):
         return "\n".join([head, "-" * len(head), *rows])
 
 
-def train(task: Task, model: nn.Module, device: str, steps: int) -> Run:
-    """Trains `model` on `device` for the first `steps` steps of the task."""
+def train(task: Task, model: nn.Module, device: str, steps: int, dtype: torch.dtype = torch.float32) -> Run:
+    """Trains `model` on `device` for the first `steps` steps of the task, under autocast if `dtype` is a half."""
     model.to(device).train()
     optimizer = task.optimizer(model)
+    scaler = torch.amp.GradScaler(device, enabled=dtype is torch.float16)
+    half = None if dtype is torch.float32 else dtype
     placement = Placement()
     losses: list[torch.Tensor] = []
     began = time.perf_counter()
@@ -88,10 +92,12 @@ def train(task: Task, model: nn.Module, device: str, steps: int) -> Run:
     for step, batch in enumerate(progress):
         with placement if step < COMPARED else contextlib.nullcontext():
             x, y = (t.to(device, non_blocking=True) for t in batch)
-            loss = task.loss(model, (x, y))
+            with torch.autocast(device, dtype=half, enabled=half is not None):
+                loss = task.loss(model, (x, y))
             optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
             losses.append(loss.detach())
     # Read back only now: a read a step would make the host wait for the device every time.
     values = torch.stack(losses).cpu().tolist()
@@ -118,13 +124,13 @@ class Verdict:
 def learn(task: Task) -> Verdict:
     """Trains on the device, and the first steps on the CPU from the same weights."""
     on_cpu = train(task, copy.deepcopy(task.model), "cpu", min(COMPARED, task.steps))
-    on_npu = train(task, task.model, "npu", task.steps)
+    on_npu = train(task, task.model, "npu", task.steps, task.dtype)
     task.model.eval()
     good, reached = task.judge(task.model, on_npu.losses)
     verdict = Verdict(task, on_npu, on_cpu, reached)
     if not good:
         verdict.failures.append(f"{task.name}: {reached}, the goal is {task.goal}")
-    if not verdict.difference <= TOLERANCE:  # also if it is not a number
+    if not verdict.difference <= task.tolerance:  # also if it is not a number
         verdict.failures.append(f"{task.name}: a loss differs from the CPU's by {verdict.difference:.1e} of its value")
     return verdict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ BATCH = 32  # 32 x 64 = 2,048 tokens a step
 STEPS = 500
 GOAL = 1.9
 JUDGED = 50
+#: Under autocast it learns as in float32, so its first steps are enough: they cost as much as those.
+HALF_STEPS = 200
+HALF_GOAL = 2.3
 #: The characters of ASCII text, and one for all others.
 CHARACTERS = "\n" + "".join(map(chr, range(32, 127)))
 OTHER = len(CHARACTERS)
@@ -93,7 +97,28 @@ def write(model: nn.Module, start: str, length: int) -> str:
 
 
 def task() -> Task:
-    """The training."""
+    """The training in float32."""
+    return _task("GPT", STEPS, GOAL)
+
+
+def float16() -> Task:
+    """The training under autocast in float16, with a gradient scaler."""
+    return _half(torch.float16)
+
+
+def bfloat16() -> Task:
+    """The training under autocast in bfloat16."""
+    return _half(torch.bfloat16)
+
+
+def _half(dtype: torch.dtype) -> Task:
+    training = _task(f"GPT {str(dtype).removeprefix('torch.')}", HALF_STEPS, HALF_GOAL)
+    # One rounding of the dtype. The model rounds many times, in both directions, and a loss is the mean of 2,048.
+    tolerance = torch.finfo(dtype).eps / 2
+    return dataclasses.replace(training, dtype=dtype, tolerance=tolerance, sample=lambda _: "")
+
+
+def _task(name: str, steps: int, goal: float) -> Task:
     torch.manual_seed(0)
     text = library_text()
 
@@ -109,16 +134,16 @@ def task() -> Task:
 
     def judge(_: nn.Module, losses: list[float]) -> tuple[bool, str]:
         mean = sum(losses[-JUDGED:]) / JUDGED
-        return mean < GOAL, f"mean loss {mean:.3f} over the last {JUDGED} steps"
+        return mean < goal, f"mean loss {mean:.3f} over the last {JUDGED} steps"
 
     return Task(
-        name="GPT",
+        name=name,
         model=GPT(),
         batches=batches,
         loss=loss,
         optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95)),
-        steps=STEPS,
-        goal=f"a mean loss below {GOAL}",
+        steps=steps,
+        goal=f"a mean loss below {goal}",
         judge=judge,
         sample=lambda model: write(model, "def ", 300),
     )

@@ -15,7 +15,13 @@ import stdlib_gpt
 import torch
 from learning import Verdict, learn, picture
 
-TASKS = {"perceptron": digits.perceptron, "CNN": digits.cnn, "GPT": stdlib_gpt.task}
+TASKS = {
+    "perceptron": digits.perceptron,
+    "CNN": digits.cnn,
+    "GPT": stdlib_gpt.task,
+    "GPT-float16": stdlib_gpt.float16,
+    "GPT-bfloat16": stdlib_gpt.bfloat16,
+}
 
 
 def summary(verdicts: list[Verdict]) -> str:

@@ -31,3 +31,21 @@ def test_networks_learn_digits_on_the_device_as_on_the_cpu(full: Environment, tm
     assert heads == [["operator", "npu"]] * 2, "something ran on another device"
     for name in ("convolution", "convolution_backward", "native_batch_norm_backward", "max_pool2d_with_indices"):
         assert int(rows[f"aten.{name}"][0]) >= 50
+
+
+def test_the_gpt_learns_in_halves_as_in_float32(full: Environment) -> None:
+    """The demo's own model and text, for its first steps."""
+    said = full.ok(
+        """
+import dataclasses, stdlib_gpt, torch
+from learning import learn
+for half in (stdlib_gpt.float16(), stdlib_gpt.bfloat16()):
+    task = dataclasses.replace(half, steps=8, judge=lambda model, losses: (losses[-1] < losses[0] - 1, "learnt"))
+    verdict = learn(task)
+    print(task.dtype, verdict.failures, 0 < verdict.difference < task.tolerance)
+print(torch.npu.fallback_report())
+""",
+        path=ROOT / "demo",
+        timeout=800,
+    )
+    assert said.splitlines() == ["torch.float16 [] True", "torch.bfloat16 [] True", "[]"]
