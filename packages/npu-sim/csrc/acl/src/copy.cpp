@@ -3,6 +3,7 @@
 
 #include "abi.h"
 #include "npu_sim/activity.h"
+#include "npu_sim/capture.h"
 #include "npu_sim/memory.h"
 
 using namespace npu_sim;
@@ -102,7 +103,7 @@ bool still_there(const char* call, const void* p, size_t count) {
 
 // Waits for one task, not for what comes after it.
 int finish(Stream& stream, uint64_t ticket) {
-  if (stream.on_worker()) return 0;
+  if (stream.on_worker() || deferring(stream)) return 0;
   stream.wait(ticket, Clock::time_point::max());
   return stream.report();
 }
@@ -114,6 +115,7 @@ aclError aclrtMemcpy(void* dst, size_t destMax, const void* src, size_t count, a
   Direction d{};
   NPU_SIM_TRY(enter(&context));
   NPU_SIM_TRY(check_copy(dst, destMax, src, count, kind, &d));
+  NPU_SIM_TRY(check_capture_allows("aclrtMemcpy", *context));
   const CallScope scope("aclrtMemcpy", {.count = count, .kind = kind, .async = false});
   const int64_t begin = scope.observed() ? activity_now() : 0;
   std::memmove(shadow(dst), shadow(src), count);
@@ -130,6 +132,11 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
   if (d.dst == Place::host && d.src == Place::host)
     return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                 "a copy within the host is not asynchronous: use aclrtMemcpy");
+  const void* host = d.dst == Place::host ? dst : d.src == Place::host ? src : nullptr;
+  const bool waits = host && !is_pinned(host, count);
+  if (waits)
+    NPU_SIM_TRY(check_capture_allows("aclrtMemcpyAsync of host memory that is not page-locked", *s->context,
+                                     ACL_ERROR_RT_CAPTURE_MODE_BLOCK_ASYNC));
   auto copy = [dst, src, count]() -> int {
     if (!still_there("aclrtMemcpyAsync", dst, count) || !still_there("aclrtMemcpyAsync", src, count))
       return ACL_ERROR_RT_SYS_DMA;
@@ -139,14 +146,14 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
   const CallScope scope("aclrtMemcpyAsync", {.count = count, .kind = kind});
   uint64_t ticket = 0;
   NPU_SIM_TRY(s->enqueue("aclrtMemcpyAsync", copy, Engine::copy, &ticket));
-  const void* host = d.dst == Place::host ? dst : d.src == Place::host ? src : nullptr;
-  return host && !is_pinned(host, count) ? finish(*s, ticket) : ACL_SUCCESS;
+  return waits ? finish(*s, ticket) : ACL_SUCCESS;
 }
 
 aclError aclrtMemset(void* devPtr, size_t maxCount, int32_t value, size_t count) {
   std::shared_ptr<Context> context;
   NPU_SIM_TRY(enter(&context));
   NPU_SIM_TRY(check_set(devPtr, maxCount, count));
+  NPU_SIM_TRY(check_capture_allows("aclrtMemset", *context));
   const CallScope scope("aclrtMemset",
                         {.count = count, .value = static_cast<uint32_t>(value), .async = false});
   const int64_t begin = scope.observed() ? activity_now() : 0;
@@ -180,6 +187,7 @@ aclError aclrtMemcpy2d(void* dst, size_t dpitch, const void* src, size_t spitch,
   NPU_SIM_TRY(check_copy(dst, dst_bytes, src, width, kind, &d));
   NPU_SIM_TRY(check_place("dst", dst, dst_bytes, d.dst, nullptr));
   NPU_SIM_TRY(check_place("src", src, src_bytes, d.src, nullptr));
+  NPU_SIM_TRY(check_capture_allows("aclrtMemcpy2d", *context));
   auto* to = static_cast<char*>(shadow(dst));
   auto* from = static_cast<const char*>(shadow(src));
   for (size_t row = 0; row < height; ++row) std::memmove(to + row * dpitch, from + row * spitch, width);

@@ -28,7 +28,7 @@ int create(aclrtEvent* out, uint32_t flags, bool reusable) {
 }
 
 int require_single_use(const Event& event, const char* call) {
-  if (!event.reusable) return 0;
+  if (!event.reusable || (event.flags & ACL_EVENT_EXTERNAL)) return 0;
   return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
               std::string(call) + " does not take an event of aclrtCreateEventExWithFlag");
 }
@@ -38,6 +38,7 @@ int timestamp(const Event& event, int64_t* ns) {
   if (!(event.flags & ACL_EVENT_TIME_LINE))
     return fail(ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID,
                 "the event takes no time: create it with ACL_EVENT_TIME_LINE");
+  NPU_SIM_TRY(event.refuse_captured("the time of an event"));
   auto mark = event.latest();
   if (!mark) return fail(ACL_ERROR_RT_EVENT_TIMESTAMP_INVALID, "the event was not recorded");
   if (!mark->reached())
@@ -52,7 +53,7 @@ int wait_for(aclrtStream stream, aclrtEvent event, int timeout_ms) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(event_of(event, &e));
   NPU_SIM_TRY(stream_of(stream, &s));
-  if (!(e->flags & ACL_EVENT_SYNC))
+  if (!(e->flags & (ACL_EVENT_SYNC | ACL_EVENT_EXTERNAL)))
     return fail(ACL_ERROR_RT_PARAM_INVALID,
                 "the event does not order streams: create it with ACL_EVENT_SYNC");
   return Event::make_wait(e, *s, timeout_ms);
@@ -117,6 +118,7 @@ aclError aclrtQueryEventStatus(aclrtEvent event, aclrtEventRecordedStatus* statu
   std::shared_ptr<Event> e;
   NPU_SIM_TRY(require_pointer(status, "status"));
   NPU_SIM_TRY(event_of(event, &e));
+  NPU_SIM_TRY(e->refuse_captured("aclrtQueryEventStatus"));
   auto mark = e->latest();
   bool complete = mark ? mark->reached() : e->reusable;  // nothing recorded: nothing to wait for
   *status = complete ? ACL_EVENT_RECORDED_STATUS_COMPLETE : ACL_EVENT_RECORDED_STATUS_NOT_READY;

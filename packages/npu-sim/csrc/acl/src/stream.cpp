@@ -1,4 +1,5 @@
 #include "abi.h"
+#include "npu_sim/capture.h"
 
 using namespace npu_sim;
 
@@ -42,6 +43,7 @@ aclError aclrtDestroyStream(aclrtStream stream) {
   NPU_SIM_TRY(created_stream(stream, "aclrtDestroyStream", &s));
   if (s->on_worker())
     return fail(ACL_ERROR_RT_STREAM_NOT_SUPPORT_OPERA, "a callback of a stream must not destroy that stream");
+  NPU_SIM_TRY(refuse_captured(*s, "aclrtDestroyStream"));
   s->wait(s->submitted(), Clock::time_point::max());
   streams().remove(stream);
   s->close();
@@ -51,6 +53,7 @@ aclError aclrtDestroyStream(aclrtStream stream) {
 aclError aclrtDestroyStreamForce(aclrtStream stream) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(created_stream(stream, "aclrtDestroyStreamForce", &s));
+  NPU_SIM_TRY(refuse_captured(*s, "aclrtDestroyStreamForce"));
   streams().remove(stream);
   s->abort(ACL_ERROR_RT_STREAM_ABORT);
   s->close();
@@ -80,6 +83,7 @@ aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus* status) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(require_pointer(status, "status"));
   NPU_SIM_TRY(stream_of(stream, &s));
+  NPU_SIM_TRY(refuse_captured(*s, "aclrtStreamQuery"));
   bool complete = s->completed(s->submitted());
   *status = complete ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;
   return complete ? s->report() : ACL_SUCCESS;
@@ -123,6 +127,12 @@ aclError aclrtSetStreamAttribute(aclrtStream stream, aclrtStreamAttr stmAttrType
   NPU_SIM_TRY(require_pointer(value, "value"));
   if (stmAttrType == ACL_STREAM_ATTR_FAILURE_MODE)
     return aclrtSetStreamFailureMode(stream, value->failureMode);
+  // The shapes of captured operators are not kept: off is what there is, and on is answered as an older CANN
+  // does, which the client copes with.
+  if (stmAttrType == ACL_STREAM_ATTR_CACHE_OP_INFO)
+    return value->cacheOpInfoSwitch == 0
+               ? ACL_SUCCESS
+               : fail(ACL_ERROR_RT_PARAM_INVALID, "npu-sim does not keep the shapes of captured operators");
   if (stmAttrType != ACL_STREAM_ATTR_PRIORITY)
     return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
                 "the simulator has no stream attribute " + std::to_string(stmAttrType));

@@ -1,6 +1,7 @@
 #include "job.h"
 
 #include "npu_sim/activity.h"
+#include "npu_sim/capture.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
 #include "npu_sim/stream.h"
@@ -79,6 +80,17 @@ HcclResult enqueue_job(const std::shared_ptr<Communicator>& comm, const char* ca
                                    ", the communicator to npu:" + std::to_string(comm->device));
   for (const Operand& o : operands) NPU_SIM_HCCL_TRY(check_operand(call, o, comm->device));
   const CallScope scope(call);
+  if (capturing(*stream)) {
+    // Turns are taken by each execution, when it starts.
+    auto make = [comm, call, lines, operands, run](Stream&) -> Task {
+      auto job = std::make_unique<Job>(comm, call, operands, run);
+      std::lock_guard lock(comm->issue);
+      job->take_turns(lines);
+      return [job = std::move(job)] { return (*job)(); };
+    };
+    const int code = capture_made(*stream, call, std::move(make), Engine::copy);
+    return code ? machine_refused(code) : HCCL_SUCCESS;
+  }
   auto job = std::make_unique<Job>(comm, call, std::move(operands), std::move(run));
   // Turns and places in the stream are given out together: on one stream, a later turn would wait for one
   // that is queued behind it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "npu_sim/capture.h"
 #include "npu_sim/context.h"
 #include "npu_sim/queue.h"
 
@@ -40,6 +41,7 @@ std::vector<std::shared_ptr<Stream>> Device::streams() const {
 }
 
 int Device::synchronize(int timeout_ms) {
+  if (int code = refuse_captured(*this, "a synchronisation of the device")) return code;
   auto deadline = deadline_after(timeout_ms);
   int first = 0;
   std::string message;

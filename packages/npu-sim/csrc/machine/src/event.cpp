@@ -1,5 +1,8 @@
 #include "npu_sim/event.h"
 
+#include <algorithm>
+
+#include "npu_sim/capture.h"
 #include "npu_sim/device.h"
 #include "npu_sim/machine.h"
 
@@ -42,7 +45,48 @@ std::shared_ptr<Mark> Event::latest() const {
   return latest_;
 }
 
+std::shared_ptr<CapturePoint> Event::captured() const {
+  std::shared_ptr<CapturePoint> point;
+  {
+    std::lock_guard lock(mutex_);
+    point = captured_;
+  }
+  return point && capture_goes_on(*point) ? point : nullptr;
+}
+
+int Event::refuse_captured(const char* call) const {
+  if (!captured()) return 0;
+  return fail(ACL_ERROR_RT_EVENT_CAPTURED,
+              std::string(call) + ": the event was recorded in a capture, which runs nothing");
+}
+
+// An external event is one for others than the graph: every execution records it anew.
+int Event::capture_record(Stream& stream) {
+  if (flags & ACL_EVENT_EXTERNAL) {
+    auto make = [self = shared_from_this()](Stream& runs_on) -> Task {
+      auto mark = std::make_shared<Mark>(runs_on.shared_from_this());
+      {
+        std::lock_guard lock(self->mutex_);
+        self->latest_ = mark;
+      }
+      self->recorded_.notify_all();
+      return [mark] {
+        mark->reach();
+        return 0;
+      };
+    };
+    return capture_made(stream, "aclrtRecordEvent", std::move(make), Engine::host);
+  }
+  std::shared_ptr<CapturePoint> point;
+  if (int code = npu_sim::capture_record(stream, &point)) return code;
+  std::lock_guard lock(mutex_);
+  captured_ = std::move(point);
+  latest_ = nullptr;
+  return 0;
+}
+
 int Event::record(Stream& stream) {
+  if (stream.diverted() && capturing(stream)) return capture_record(stream);
   auto mark = std::make_shared<Mark>(stream.shared_from_this());
   // Under the lock, so that of two records at once the one that is later in its stream stays.
   std::lock_guard lock(mutex_);
@@ -52,11 +96,27 @@ int Event::record(Stream& stream) {
   };
   if (int code = stream.enqueue("aclrtRecordEvent", reach, Engine::host, nullptr)) return code;
   latest_ = std::move(mark);
+  captured_ = nullptr;
+  recorded_.notify_all();
   return 0;
 }
 
 int Event::make_wait(const std::shared_ptr<Event>& event, Stream& waiter, int timeout_ms) {
+  if (auto point = event->captured()) return capture_wait(waiter, *point);
   auto mark = event->latest();
+  if (waiter.diverted() && capturing(waiter)) {
+    if (event->flags & ACL_EVENT_EXTERNAL) {
+      auto wait_external = [event, timeout_ms]() -> int {
+        const Stream& runs_on = *worker_stream();
+        if (event->wait_recorded(deadline_after(timeout_ms), runs_on) || runs_on.aborted() || exiting.load())
+          return 0;
+        return fail(ACL_ERROR_RT_EVENT_SYNC_TIMEOUT,
+                    "the external event was not recorded within " + std::to_string(timeout_ms) + " ms");
+      };
+      return waiter.enqueue("aclrtStreamWaitEvent", std::move(wait_external), Engine::host, nullptr);
+    }
+    return mark ? capture_depends_outside(waiter) : 0;
+  }
   if (!mark || mark->stream.get() == &waiter) return 0;  // nothing recorded, or ordered already
   ++event->pending_waits;
   auto wait = [event, mark, timeout_ms, stream = &waiter]() -> int {
@@ -71,7 +131,19 @@ int Event::make_wait(const std::shared_ptr<Event>& event, Stream& waiter, int ti
   return code;
 }
 
+bool Event::wait_recorded(Clock::time_point deadline, const Stream& waiter) {
+  std::unique_lock lock(mutex_);
+  while (!latest_) {
+    if (Clock::now() >= deadline || waiter.aborted() || exiting.load()) return false;
+    recorded_.wait_until(lock, std::min(deadline, Clock::now() + kPoll));
+  }
+  auto mark = latest_;
+  lock.unlock();
+  return mark->wait(deadline, &waiter);
+}
+
 int Event::synchronize(int timeout_ms) {
+  if (int code = refuse_captured("aclrtSynchronizeEvent")) return code;
   auto mark = latest();
   if (!mark) return 0;
   if (mark->stream->on_worker() && !mark->reached())

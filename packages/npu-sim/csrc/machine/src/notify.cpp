@@ -35,7 +35,8 @@ bool Notify::take(Clock::time_point deadline, const Stream& waiter) {
 }
 
 int Notify::wait_and_reset(const std::shared_ptr<Notify>& notify, Stream& stream, int timeout_ms) {
-  auto wait = [notify, timeout_ms, stream = &stream]() -> int {
+  auto wait = [notify, timeout_ms]() -> int {
+    const Stream* stream = worker_stream();
     if (notify->take(deadline_after(timeout_ms), *stream) || stream->aborted() || exiting.load()) return 0;
     return fail(ACL_ERROR_RT_EVENT_SYNC_TIMEOUT,
                 "the notify was not recorded within " + std::to_string(timeout_ms) + " ms");

@@ -7,6 +7,7 @@
 #include <exception>
 #include <thread>
 
+#include "npu_sim/capture.h"
 #include "npu_sim/context.h"
 #include "npu_sim/device.h"
 #include "npu_sim/machine.h"
@@ -65,6 +66,10 @@ Stream::Stream(Context& context, uint32_t priority, uint32_t flags)
 bool Stream::on_worker() const { return t_worker == this; }
 
 int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket) {
+  if (diverted()) {
+    if (ticket) *ticket = 0;
+    return npu_sim::divert(*this, name, std::move(task), engine);
+  }
   if (stopped() && engine != Engine::host) {
     std::lock_guard lock(error_mutex_);
     return fail(error_,
@@ -120,7 +125,7 @@ void Stream::work() {
   std::vector<Item> batch;
   while (take(batch)) {
     for (Item& item : batch) {
-      run(item);
+      run({item.name, item.task, item.engine, item.activity.get()});
       // What the task captured goes before anyone learns that it is complete.
       { Task gone(std::move(item.task)); }
       completed_.fetch_add(1);
@@ -133,9 +138,9 @@ void Stream::work() {
   }
 }
 
-void Stream::run(Item& item) {
-  if (item.engine != Engine::host && (device.fault() || aborted() || stopped())) return;
-  bool compute = item.engine == Engine::compute;
+void Stream::run(const Work& work) {
+  if (work.engine != Engine::host && (device.fault() || aborted() || stopped())) return;
+  bool compute = work.engine == Engine::compute;
   if (compute) device.slots.acquire(priority.load(std::memory_order_relaxed));
   auto begin = Clock::now();
   int code = 0;
@@ -143,7 +148,7 @@ void Stream::run(Item& item) {
   if (!begin_task())
     for (;;) pause();
   try {
-    code = item.activity ? perform(item) : item.task();
+    code = work.activity ? perform(work) : work.task();
     if (code) message = take_error_message();
   } catch (const std::exception& e) {
     code = ACL_ERROR_RT_AICORE_EXCEPTION;
@@ -151,17 +156,17 @@ void Stream::run(Item& item) {
   }
   end_task();
   if (compute) device.slots.release(std::chrono::nanoseconds(Clock::now() - begin).count());
-  if (code) record_error(item.name, code, message);
+  if (code) record_error(work.name, code, message);
 }
 
 // Runs a task that somebody listens to.
-int Stream::perform(Item& item) {
+int Stream::perform(const Work& work) {
   const int64_t begin = activity_now();
-  const int code = item.task();
+  const int code = work.task();
   const int64_t end = activity_now();
   if (const auto* observer = activity_observer.load(std::memory_order_acquire))
-    observer->task_ran({item.name, item.engine, device.id, id, item.activity->correlation, begin, end,
-                        item.activity->facts});
+    observer->task_ran({work.name, work.engine, device.id, id, work.activity->correlation, begin, end,
+                        work.activity->facts});
   return code;
 }
 
@@ -205,6 +210,8 @@ bool Stream::wait(uint64_t ticket, Clock::time_point deadline) {
 }
 
 int Stream::synchronize(int timeout_ms) {
+  if (diverted())
+    if (int code = refuse_captured(*this, "a synchronisation")) return code;
   if (on_worker())
     return fail(ACL_ERROR_RT_STREAM_NOT_SUPPORT_OPERA,
                 "a callback of a stream must not wait for that stream: it would wait for itself");
@@ -217,6 +224,11 @@ int Stream::synchronize(int timeout_ms) {
     return fail(abort_code_.load(),
                 "the work of stream " + std::to_string(id) + " was discarded by an abort");
   return report();
+}
+
+void Stream::divert(std::shared_ptr<Diversion> to) {
+  diversion_ = std::move(to);
+  diverted_.store(diversion_ != nullptr, std::memory_order_release);
 }
 
 void Stream::abort(int code) {

@@ -80,7 +80,7 @@ int launch_callback(Stream& stream, aclrtCallback fn, void* data, bool block) {
           ACL_ERROR_RT_STREAM_NO_CB_REG,
           "no thread is subscribed to the stream: call aclrtSubscribeReport before aclrtLaunchCallback");
   }
-  auto post = [fn, data, block, stream = &stream] {
+  auto post = [fn, data, block, stream = stream.shared_from_this()] {
     auto ran = std::make_shared<Mark>(nullptr);
     {
       Reports& r = reports();
@@ -90,7 +90,7 @@ int launch_callback(Stream& stream, aclrtCallback fn, void* data, bool block) {
       queue->callbacks.push_back({fn, data, ran});
       r.changed.notify_all();
     }
-    if (block) ran->wait(Clock::time_point::max(), stream);
+    if (block) ran->wait(Clock::time_point::max(), worker_stream());
     return 0;
   };
   return stream.enqueue("aclrtLaunchCallback", post, Engine::host, nullptr);

@@ -104,6 +104,10 @@ aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size,
     std::shared_ptr<Stream> stream;
     if (int code = stream_of(handle, &stream)) return code;
     const CallScope scope(op.name);
+    if (executor->data_dependent() && deferring(*stream))
+      return fail(
+          ACL_ERROR_RT_STREAM_CAPTURED,
+          std::string(op.name) + ": an output's shape depends on data, which a capture does not compute");
     Owned call(executor->repeatable ? executor->clone() : executor);
     if (!executor->data_dependent())
       return enqueue(*stream, op.name, [call = std::move(call)] { return run(*call); });

@@ -14,6 +14,8 @@
 
 namespace npu_sim {
 
+struct CapturePoint;
+
 // A point in a stream: done when its worker has reached it.
 class NPU_SIM_API Mark {
  public:
@@ -37,7 +39,7 @@ class NPU_SIM_API Mark {
 
 // Names the mark of its latest record; a wait keeps the mark that it found, so a later record does not change
 // it.
-class NPU_SIM_API Event {
+class NPU_SIM_API Event : public std::enable_shared_from_this<Event> {
  public:
   Event(uint32_t flags, bool reusable) : flags(flags), reusable(reusable) {}
 
@@ -53,10 +55,19 @@ class NPU_SIM_API Event {
   static int make_wait(const std::shared_ptr<Event>& event, Stream& waiter, int timeout_ms);
   int synchronize(int timeout_ms);
   void reset();
+  // Refuses a host call about an event whose latest record was captured: it names no point in time.
+  int refuse_captured(const char* call) const;
 
  private:
+  int capture_record(Stream& stream);
+  std::shared_ptr<CapturePoint> captured() const;
+  // Waits for a record that may be yet to come.
+  bool wait_recorded(Clock::time_point deadline, const Stream& waiter);
+
   mutable std::mutex mutex_;
+  std::condition_variable recorded_;
   std::shared_ptr<Mark> latest_;
+  std::shared_ptr<CapturePoint> captured_;  // instead of `latest_`, while that capture goes on
 };
 
 NPU_SIM_API HandleTable<Event>& events();

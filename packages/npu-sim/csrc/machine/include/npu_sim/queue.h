@@ -19,6 +19,7 @@ namespace npu_sim {
 
 class Context;
 class Device;
+struct Diversion;
 
 using Clock = std::chrono::steady_clock;
 
@@ -61,6 +62,22 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   void close();
   bool on_worker() const;
 
+  // One task on its way through the worker.
+  struct Work {
+    const char* name;
+    Task& task;
+    Engine engine;
+    const PendingActivity* activity;  // null: nobody listens
+  };
+  // On the worker: what the queue does with a task, and graphs with theirs. An error becomes the stream's.
+  void run(const Work& work);
+
+  // Whether tasks go elsewhere than into the queue: into a capture, or into the update of a task group.
+  bool diverted() const { return diverted_.load(std::memory_order_acquire); }
+  // Both under the lock of capture.cpp.
+  void divert(std::shared_ptr<Diversion> to);
+  Diversion* diversion() const { return diversion_.get(); }
+
  private:
   struct Item {
     const char* name;
@@ -70,8 +87,7 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   };
 
   void work();
-  void run(Item& item);
-  int perform(Item& item);
+  int perform(const Work& work);
   void record_error(const char* name, int code, const std::string& message);
   bool take(std::vector<Item>& batch);
 
@@ -90,6 +106,9 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   std::atomic<uint32_t> aborts_{0};
   std::atomic<int> abort_code_{0};
   std::atomic<bool> failed_{false};
+
+  std::atomic<bool> diverted_{false};
+  std::shared_ptr<Diversion> diversion_;
 
   std::mutex error_mutex_;
   int error_ = 0;

@@ -28,6 +28,11 @@ enum class Engine {
 // handle that is no live stream, a stream of another context, no current context.
 NPU_SIM_API int stream_of(aclrtStream handle, std::shared_ptr<Stream>* stream);
 
+// Whether the stream captures: its tasks are recorded, not run. See capture.h.
+NPU_SIM_API bool capturing(const Stream& stream);
+// As capturing, or its tasks update a graph: what waits for one would wait for ever.
+NPU_SIM_API bool deferring(const Stream& stream);
+
 // The device of a stream, as the user numbers it.
 NPU_SIM_API int device_of(const Stream& stream);
 
