@@ -15,6 +15,7 @@ INVALID_PARAMETER, MULTIPLE_SUBSCRIBERS, MAX_LIMIT, QUEUE_EMPTY, WITHOUT_PRELOAD
 CUSTOM0 = 2
 #: Per kind: the layout of its record, packed, and the names of its fields. Pointers are read as text.
 RECORDS = {
+    MARKER: ("<IIIQQIIQQ", "kind flag source time id process_or_device thread_or_stream name domain"),
     KERNEL: ("<IQQIIQQQ", "kind start end device stream correlation type name"),
     API: ("<IQQIIQQ", "kind start end process thread correlation name"),
     MEMSET: ("<IIQQQIIQB", "kind value bytes start end device stream correlation is_async"),
@@ -76,4 +77,4 @@ def read(address: int) -> dict[str, Any]:
     layout, names = RECORDS[kind]
     values = struct.unpack(layout, c.string_at(address, struct.calcsize(layout)))
     found = dict(zip(names.split(), values, strict=True))
-    return {k: c.string_at(v).decode() if k in ("name", "type") else v for k, v in found.items()}
+    return {k: c.string_at(v).decode() if k in ("name", "type", "domain") else v for k, v in found.items()}

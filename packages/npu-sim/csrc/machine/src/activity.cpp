@@ -1,6 +1,13 @@
 #include "npu_sim/activity.h"
 
-#include "npu_sim/stream.h"
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <set>
+#include <string>
+
+#include "npu_sim/device.h"
+#include "npu_sim/queue.h"
 
 namespace npu_sim {
 namespace {
@@ -12,9 +19,77 @@ uint64_t next_correlation() {
   return ++last;
 }
 
+std::mutex g_observers_mutex;
+// Read without the lock: a removed observer may still be told of what happens meanwhile.
+std::array<std::atomic<const ActivityObserver*>, 4> g_observers{};
+
+template <class Tell>
+void tell_all(Tell tell) {
+  for (const auto& slot : g_observers)
+    if (const auto* observer = slot.load(std::memory_order_acquire)) tell(*observer);
+}
+
+constexpr ActivityObserver kAll{
+    [](const char* name, uint64_t correlation) {
+      tell_all([&](const ActivityObserver& o) { o.call_entered(name, correlation); });
+    },
+    [](const char* name, uint64_t correlation, int64_t begin_ns, int64_t end_ns) {
+      tell_all([&](const ActivityObserver& o) { o.call_left(name, correlation, begin_ns, end_ns); });
+    },
+    [](const TaskActivity& task) { tell_all([&](const ActivityObserver& o) { o.task_ran(task); }); },
+    [](const MarkActivity& mark) { tell_all([&](const ActivityObserver& o) { o.marked(mark); }); }};
+
 }  // namespace
 
 std::atomic<const ActivityObserver*> activity_observer{nullptr};
+
+void observe_activity(const ActivityObserver* observer, bool on) {
+  std::lock_guard lock(g_observers_mutex);
+  auto find = [](const ActivityObserver* wanted) {
+    return std::find_if(g_observers.begin(), g_observers.end(),
+                        [&](auto& slot) { return slot.load() == wanted; });
+  };
+  auto slot = find(observer);
+  if (on == (slot != g_observers.end())) return;
+  if (on) slot = find(nullptr);
+  if (slot != g_observers.end()) slot->store(on ? observer : nullptr, std::memory_order_release);
+  const ActivityObserver* only = nullptr;
+  auto count = 0;
+  for (const auto& s : g_observers)
+    if (const auto* o = s.load()) {
+      only = o;
+      ++count;
+    }
+  activity_observer.store(count > 1 ? &kAll : only, std::memory_order_release);
+}
+
+const char* keep_text(const char* text, size_t length) {
+  static std::mutex mutex;
+  static auto* kept = new std::set<std::string>;
+  std::lock_guard lock(mutex);
+  return kept->emplace(text, length).first->c_str();
+}
+
+int mark_activity(MarkActivity::Phase phase, const char* name, const char* domain, uint64_t id,
+                  aclrtStream handle) {
+  const auto* observer = activity_observer.load(std::memory_order_acquire);
+  if (!observer) return 0;
+  MarkActivity mark{phase, name, domain, id, handle != nullptr, -1, -1, activity_now()};
+  observer->marked(mark);
+  if (!handle) return 0;
+  auto stream = streams().find(handle);
+  if (!stream)
+    return fail(ACL_ERROR_RT_INVALID_HANDLE,
+                "the stream handle names no live stream: it was destroyed or never created");
+  mark.device = stream->device.id;
+  mark.stream = stream->id;
+  auto tell = [m = std::make_unique<MarkActivity>(mark)] {
+    m->time_ns = activity_now();
+    if (const auto* o = activity_observer.load(std::memory_order_acquire)) o->marked(*m);
+    return 0;
+  };
+  return stream->enqueue("mark", std::move(tell), Engine::host, nullptr);
+}
 
 const CallScope* CallScope::current() { return t_scope; }
 

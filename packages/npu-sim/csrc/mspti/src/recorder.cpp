@@ -6,6 +6,7 @@
 
 #include "buffers.h"
 #include "callbacks.h"
+#include "domains.h"
 #include "npu_sim/activity.h"
 #include "npu_sim/stream.h"
 
@@ -122,7 +123,37 @@ void call_left(const char* name, uint64_t correlation, int64_t begin_ns, int64_t
   }
 }
 
-constexpr ActivityObserver kObserver{&call_entered, &call_left, &task_ran};
+msptiActivityFlag flag_of(const MarkActivity& mark) {
+  switch (mark.phase) {
+    case MarkActivity::Phase::start:
+      return mark.on_stream ? MSPTI_ACTIVITY_FLAG_MARKER_START_WITH_DEVICE : MSPTI_ACTIVITY_FLAG_MARKER_START;
+    case MarkActivity::Phase::end:
+      return mark.on_stream ? MSPTI_ACTIVITY_FLAG_MARKER_END_WITH_DEVICE : MSPTI_ACTIVITY_FLAG_MARKER_END;
+    default:
+      return mark.on_stream ? MSPTI_ACTIVITY_FLAG_MARKER_INSTANTANEOUS_WITH_DEVICE
+                            : MSPTI_ACTIVITY_FLAG_MARKER_INSTANTANEOUS;
+  }
+}
+
+void marked(const MarkActivity& mark) {
+  if (!wanted(MSPTI_ACTIVITY_KIND_MARKER) || !domain_enabled(mark.domain)) return;
+  const bool host = mark.stream < 0;
+  msptiActivityMarker record{MSPTI_ACTIVITY_KIND_MARKER,
+                             flag_of(mark),
+                             host ? MSPTI_ACTIVITY_SOURCE_KIND_HOST : MSPTI_ACTIVITY_SOURCE_KIND_DEVICE,
+                             static_cast<uint64_t>(mark.time_ns),
+                             mark.id,
+                             {},
+                             mark.name,
+                             mark.domain};
+  if (host)
+    record.objectId.pt = {static_cast<uint32_t>(getpid()), static_cast<uint32_t>(gettid())};
+  else
+    record.objectId.ds = {static_cast<uint32_t>(mark.device), static_cast<uint32_t>(mark.stream)};
+  append(record);
+}
+
+constexpr ActivityObserver kObserver{&call_entered, &call_left, &task_ran, &marked};
 
 }  // namespace
 
@@ -157,7 +188,7 @@ void Recorder::reset() {
 
 void Recorder::update() {
   const bool on = subscribed_.load() && (kinds_.load() || watched_.load());
-  activity_observer.store(on ? &kObserver : nullptr, std::memory_order_release);
+  observe_activity(&kObserver, on);
 }
 
 }  // namespace npu_sim::mspti

@@ -32,15 +32,37 @@ struct TaskActivity {
   ActivityFacts facts;
 };
 
+// A moment that the program named. One with a stream is told twice: when the call is made (stream -1), and
+// when the stream reaches it.
+struct MarkActivity {
+  enum class Phase { instant, start, end } phase;
+  const char* name;    // empty for an end
+  const char* domain;  // both live as long as the process
+  uint64_t id;         // a range's start and end share it
+  bool on_stream;
+  int device, stream;
+  int64_t time_ns;
+};
+
 // All are called on the thread where the thing happens, and must neither throw nor enqueue.
 struct ActivityObserver {
   void (*call_entered)(const char* name, uint64_t correlation);
   void (*call_left)(const char* name, uint64_t correlation, int64_t begin_ns, int64_t end_ns);
   void (*task_ran)(const TaskActivity& task);
+  void (*marked)(const MarkActivity& mark);
 };
 
-// Null: nobody is told.
+// Adds or removes an observer, which lives as long as the process. There may be four.
+NPU_SIM_API void observe_activity(const ActivityObserver* observer, bool on);
+// Who is told: null, the only observer, or one that tells all. Only observe_activity writes it.
 NPU_SIM_API extern std::atomic<const ActivityObserver*> activity_observer;
+
+// Tells observers of a mark now and, if `stream` is not null, once more when the stream reaches it. Answers
+// an aclError.
+NPU_SIM_API int mark_activity(MarkActivity::Phase phase, const char* name, const char* domain, uint64_t id,
+                              aclrtStream stream);
+// A copy of `text` that lives as long as the process; equal texts share one.
+NPU_SIM_API const char* keep_text(const char* text, size_t length);
 
 // Nanoseconds since the epoch, the clock of all records.
 inline int64_t activity_now() {
