@@ -81,6 +81,26 @@ except NotImplementedError as error:
     assert "pip install npu-ops" in said
 
 
+def test_core_alone_has_streams_events_and_memory(installed: Installed) -> None:
+    """What needs no operator: time passes between two events, a stream waits for another, host memory is pinned."""
+    env = installed("npu-core", "npu-sim")
+    said = env.ok("""
+import torch
+side, begin, end = torch.npu.Stream(), torch.npu.Event(enable_timing=True), torch.npu.Event(enable_timing=True)
+begin.record()
+side.wait_stream(torch.npu.current_stream())
+with torch.npu.stream(side):
+    end.record()
+torch.npu.synchronize()
+print(side.query(), begin.elapsed_time(end) > 0, torch.ones(3).pin_memory().is_pinned())
+storage = torch.UntypedStorage(1 << 20, device="npu")
+print(storage.device, torch.npu.memory_allocated())
+del storage
+print(torch.npu.memory_allocated())
+""")
+    assert said.splitlines() == ["True True True", "npu:0 1048576", "0"]
+
+
 def test_core_and_operators_know_each_other_without_a_runtime(bare: Environment) -> None:
     assert plugins(bare) == {"ops": "loaded"}
 
@@ -213,5 +233,23 @@ def test_npu_plugins_trims(full: Environment, trimmed: str) -> None:
     assert loaded == set(trimmed.split(",")) - {"core"}
 
 
-def test_the_names_of_torch_npu_import(full: Environment) -> None:
-    assert full.ok("import torch_npu, torch; print(torch_npu.npu is torch.npu)") == "True"
+def test_code_for_torch_npu_runs_with_the_wheel_torch_npu(installed: Installed) -> None:
+    """It brings npu-core and npu-ops; a step of a network as such code writes it."""
+    env = installed("torch-npu", "npu-sim")
+    said = env.ok("""
+import torch
+import torch_npu
+torch_npu.npu.set_device("npu:0")
+model = torch.nn.Linear(4, 1).npu()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+losses = []
+for _ in range(5):
+    loss = (model(torch.ones(8, 4).npu()) - 1).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+torch_npu.npu.synchronize()
+print(torch_npu.npu is torch.npu, losses[-1] < losses[0], torch.npu.fallback_report())
+""")
+    assert said == "True True []"
