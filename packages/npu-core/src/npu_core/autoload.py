@@ -74,7 +74,7 @@ def _register() -> tuple[str, Reason | None]:
 
     from torch.utils import backend_registration
 
-    from npu_core import _binding, runtimes
+    from npu_core import _binding, compile_default, runtimes
 
     backend_registration.rename_privateuse1_backend("npu")
     failure = _binding.load(torch.__version__)
@@ -94,6 +94,7 @@ def _register() -> tuple[str, Reason | None]:
     for plugin in plugins.load(_binding.C.core_table):
         say(f"npu plugin '{plugin.name}' is not loaded: {plugin.reason}")
     _binding.C.set_ops_installed(any(p.name == "ops" and p.state == "loaded" for p in plugins.plugins()))
+    compile_default.arrange()
     return "yes", None
 
 

@@ -1,0 +1,60 @@
+"""The dynamo backend ``npu``: what ``torch.compile`` does with a graph whose tensors are on the device.
+
+AOTAutograd traces forward and backward, operators without a kernel on the device are decomposed into those that have
+one, and the graphs run as PyTorch runs them, without Python's part between operators. Nothing is fused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+if TYPE_CHECKING:
+    from torch._ops import OpOverload
+    from torch.fx import GraphModule
+
+DEVICE = "npu"
+
+
+def npu(
+    module: GraphModule, inputs: list[Any], *, mode: str | None = None, options: dict[str, Any] | None = None
+) -> Callable[..., Any]:
+    """Compiles `module`, called with `inputs`. A graph without a tensor on the device is left to TorchInductor.
+
+    Args:
+        module: what dynamo captured.
+        inputs: example inputs, fake or real.
+        mode, options: those of ``torch.compile``; they are TorchInductor's, and mean nothing here.
+    """
+    if not _is_on_device(module, inputs):
+        compiled: Callable[..., Any] = torch._TorchCompileInductorWrapper(mode, options, None)(module, inputs)
+        return compiled
+    from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
+    from torch._dynamo.backends.common import aot_autograd
+
+    def run_as_is(graph: GraphModule, _: list[Any]) -> Callable[..., Any]:
+        boxed: Callable[..., Any] = make_boxed_func(graph.forward)
+        return boxed
+
+    backend = aot_autograd(
+        fw_compiler=run_as_is, decompositions=decompositions(), partition_fn=min_cut_rematerialization_partition
+    )
+    compiled = backend(module, inputs)
+    return compiled
+
+
+def decompositions() -> dict[OpOverload, Callable[..., Any]]:
+    """torch's decompositions into core ATen, of the operators that have no kernel on the device."""
+    from torch._decomp import core_aten_decompositions
+
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    return {op: how for op, how in core_aten_decompositions().items() if not has_kernel(op.name(), "PrivateUse1")}
+
+
+def _is_on_device(module: GraphModule, inputs: list[Any]) -> bool:
+    made = [node.meta.get("example_value") for node in module.graph.nodes]
+    held = [*module.parameters(), *module.buffers()]
+    return any(isinstance(t, torch.Tensor) and t.device.type == DEVICE for t in tree_leaves([inputs, made, held]))
