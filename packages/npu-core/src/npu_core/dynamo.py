@@ -32,8 +32,9 @@ def npu(
     if not _is_on_device(module, inputs):
         compiled: Callable[..., Any] = torch._TorchCompileInductorWrapper(mode, options, None)(module, inputs)
         return compiled
-    from functorch.compile import make_boxed_func, min_cut_rematerialization_partition
     from torch._dynamo.backends.common import aot_autograd
+    from torch._functorch.aot_autograd import make_boxed_func
+    from torch._functorch.partitioners import min_cut_rematerialization_partition
 
     def run_as_is(graph: GraphModule, _: list[Any]) -> Callable[..., Any]:
         boxed: Callable[..., Any] = make_boxed_func(graph.forward)
