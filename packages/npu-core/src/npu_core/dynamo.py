@@ -33,7 +33,7 @@ def npu(
         compiled: Callable[..., Any] = torch._TorchCompileInductorWrapper(mode, options, None)(module, inputs)
         return compiled
     from torch._dynamo.backends.common import aot_autograd
-    from torch._functorch.aot_autograd import make_boxed_func
+    from torch._functorch._aot_autograd.utils import make_boxed_func
     from torch._functorch.partitioners import min_cut_rematerialization_partition
 
     def run_as_is(graph: GraphModule, _: list[Any]) -> Callable[..., Any]:
