@@ -39,6 +39,8 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PIP = ("-m", "pip", "-q", "--disable-pip-version-check")
 #: What the demo and the README's first install need.
 FIRST_LIGHT = ("npu-core", "npu-ops", "npu-sim")
+#: The wheel that everything is compared with, from the registry; it runs on npu-sim.
+PEER = "torch-npu==2.13.0"
 TIDY_AT_MOST = 20
 CXX_SUFFIXES = (".h", ".cpp")
 
@@ -386,12 +388,13 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure import cost, size, cold build, host time per operator. `-- --no-build` is quick; `--json FILE`."""
+    """Measure import cost, size, cold build, host time beside torch-npu's. `-- --no-build` is quick; `--json FILE`."""
     build_wheels(session, FIRST_LIGHT)
     shared(session, "demo")
     product = overlay(session, "product", ["npu-core", "npu-ops"])
     python = overlay(session, "demo", FIRST_LIGHT)
-    session.run(python, str(ROOT / "bench" / "bench.py"), "--product", product, *session.posargs)
+    theirs = overlay(session, "peer", ["npu-sim"], foreign=[PEER])
+    session.run(python, str(ROOT / "bench" / "bench.py"), "--product", product, "--peer", theirs, *session.posargs)
 
 
 @nox.session
@@ -410,5 +413,5 @@ def peer(session: nox.Session) -> None:
     build_wheels(session)
     shared(session, "test", "demo")
     ours = overlay(session, "npu", list(packages()))
-    theirs = overlay(session, "peer", ["npu-sim"], foreign=["torch-npu==2.13.0"])
+    theirs = overlay(session, "peer", ["npu-sim"], foreign=[PEER])
     session.run(ours, str(ROOT / "conformance" / "peer.py"), "--peer", theirs, "--ours", ours, *session.posargs)

@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,52 +82,35 @@ def bench_build() -> dict[str, float]:
     return seconds
 
 
-def host_microseconds(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    """Median microseconds that the calling thread spends in `call`: batches of calls, the device idle before each."""
-    samples = []
-    for _ in range(41):
-        wait()
-        began = time.perf_counter()
-        for _ in range(50):
-            call()
-        samples.append((time.perf_counter() - began) / 50)
-    return statistics.median(samples[1:]) * 1e6
+def host_times(start: list[str], **variables: str) -> dict[str, dict[str, float]]:
+    """The rows of host.py, run by `start`."""
+    out = subprocess.check_output(
+        [*start, str(ROOT / "bench" / "host.py")], text=True, env={**os.environ, **variables}, stderr=subprocess.DEVNULL
+    )
+    rows: dict[str, dict[str, float]] = json.loads(out.splitlines()[-1])
+    return rows
 
 
-def bench_operators() -> dict[str, dict[str, float]]:
-    """Host time of small operators, npu beside cpu. The device's own work is not in it."""
-    import torch
+def bench_host(peer: str | None) -> dict[str, dict[str, float]]:
+    """Host time of small calls, npu beside cpu. The device's own work is not in it.
 
-    torch.set_num_threads(1)
-
-    def calls(device: str) -> dict[str, Callable[[], Any]]:
-        x, y = torch.randn(16, 16, device=device), torch.randn(16, 16, device=device)
-        z, w, b = torch.empty(16, 16, device=device), torch.ones(16, device=device), torch.zeros(16, device=device)
-        return {
-            "empty": lambda: torch.empty(16, 16, device=device),
-            "view": lambda: x.view(256),
-            "add": lambda: x + y,
-            "add_": lambda: z.add_(y),
-            "mul.scalar": lambda: x * 2.0,
-            "mm": lambda: x.mm(y),
-            "sum": lambda: x.sum(),
-            "copy_": lambda: z.copy_(x),
-            "layer_norm": lambda: torch.nn.functional.layer_norm(x, (16,), w, b),
-        }
-
-    results = {}
-    on_npu, on_cpu = calls("npu"), calls("cpu")
-    for name, call in on_npu.items():
-        try:
-            with torch.no_grad():
-                call()
-                torch.npu.synchronize()
-                npu = host_microseconds(call, torch.npu.synchronize)
-                cpu = host_microseconds(on_cpu[name], lambda: None)
-        except NotImplementedError:
-            continue  # an operator that the installed npu-ops does not have yet is left out of the table
-        results[name] = {"npu_us": npu, "cpu_us": cpu, "ratio": npu / cpu}
-    return results
+    With `peer`, an interpreter with the official torch-npu and npu-sim: also its times, on a CANN that computes nothing
+    and costs nothing, and on one whose two phases cost 4 and 3 µs; of its three queue levels the best of each row.
+    """
+    rows = host_times([sys.executable])
+    if not peer:
+        return rows
+    for column, variables in (
+        ("free", {"NPU_SIM_KERNELS": "null"}),
+        ("4+3 µs", {"NPU_SIM_KERNELS": "null", "NPU_SIM_CALL_COST": "4,3"}),
+    ):
+        ours = host_times([sys.executable], **variables)
+        through = [str(Path(peer).parent / "npu-sim"), "run", "--", peer]
+        levels = [host_times(through, TASK_QUEUE_ENABLE=level, **variables) for level in ("0", "1", "2")]
+        for name, row in ours.items():
+            theirs = min(level[name]["npu_us"] for level in levels)
+            rows[name] |= {f"ours, {column}": row["npu_us"], f"peer, {column}": theirs}
+    return rows
 
 
 def bench_training() -> dict[str, dict[str, float]]:
@@ -151,9 +133,12 @@ def report(r: dict[str, Any]) -> str:
     lines += [row("installed MB", f"{sum(r['installed_mb'].values()):.1f}", f"{INSTALLED_GOAL_MB}")]
     for name, seconds in r.get("build_seconds", {}).items():
         lines += [row(f"cold build of {name}: seconds", f"{seconds:.0f}", "")]
-    lines += ["", f"{'host µs a call, 16x16 float32':<32}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
-    for name, o in r["operators"].items():
-        lines += [f"{name:<32}{o['npu_us']:>10.2f}{o['cpu_us']:>10.2f}{o['ratio']:>10.2f}"]
+    columns = {"npu": "npu_us", "cpu": "cpu_us", "npu/cpu": "ratio"}
+    columns |= {c: c for c in next(iter(r["host"].values())) if "," in c}
+    lines += ["", f"{'host µs a call, 16x16 float32':<32}" + "".join(f"{c:>14}" for c in columns)]
+    for name, o in r["host"].items():
+        cells = (f"{o[key]:.2f}" if key in o else "" for key in columns.values())
+        lines += [f"{name:<32}" + "".join(f"{cell:>14}" for cell in cells)]
     lines += ["", f"{'ms a training step, one thread each':<36}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
     for name, o in r["training"].items():
         lines += [f"{name:<36}{o['npu_ms']:>10.1f}{o['cpu_ms']:>10.1f}{o['ratio']:>10.2f}"]
@@ -170,6 +155,7 @@ def main() -> None:
     parser.add_argument(
         "--product", default=sys.executable, help="Python of an environment with npu-core and npu-ops only"
     )
+    parser.add_argument("--peer", help="Python of an environment with torch-npu from PyPI, and npu-sim")
     parser.add_argument("--no-build", action="store_true", help="leave out the cold build, which takes minutes")
     parser.add_argument("--json", type=Path, help="also write the results there")
     args = parser.parse_args()
@@ -180,7 +166,7 @@ def main() -> None:
     results["installed_mb"] = bench_size(args.product)
     if not args.no_build:
         results["build_seconds"] = bench_build()
-    results["operators"] = bench_operators()
+    results["host"] = bench_host(args.peer)
     results["training"] = bench_training()
     print(report(results))
     if args.json:
