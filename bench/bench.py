@@ -82,42 +82,53 @@ def bench_build() -> dict[str, float]:
     return seconds
 
 
-def host_times(start: list[str], **variables: str) -> dict[str, dict[str, float]]:
-    """The rows of host.py, run by `start`."""
-    out = subprocess.check_output(
-        [*start, str(ROOT / "bench" / "host.py")], text=True, env={**os.environ, **variables}, stderr=subprocess.DEVNULL
-    )
-    rows: dict[str, dict[str, float]] = json.loads(out.splitlines()[-1])
+Rows = dict[str, dict[str, float]]
+
+
+def rows_of(program: str, start: list[str], **variables: str) -> Rows:
+    """What a program of this folder measures, run by `start`."""
+    command = [*start, str(ROOT / "bench" / program)]
+    out = subprocess.check_output(command, text=True, env={**os.environ, **variables}, stderr=subprocess.DEVNULL)
+    rows: Rows = json.loads(out.splitlines()[-1])
     return rows
 
 
-def bench_host(peer: str | None) -> dict[str, dict[str, float]]:
+def simulated(peer: str) -> list[str]:
+    """What runs a program with the interpreter `peer`, npu-sim being its CANN."""
+    return [str(Path(peer).parent / "npu-sim"), "run", "--", peer]
+
+
+def bench_host(peer: str | None) -> Rows:
     """Host time of small calls, npu beside cpu. The device's own work is not in it.
 
     With `peer`, an interpreter with the official torch-npu and npu-sim: also its times, on a CANN that computes nothing
     and costs nothing, and on one whose two phases cost 4 and 3 µs; of its three queue levels the best of each row.
     """
-    rows = host_times([sys.executable])
+    rows = rows_of("host.py", [sys.executable])
     if not peer:
         return rows
     for column, variables in (
         ("free", {"NPU_SIM_KERNELS": "null"}),
         ("4+3 µs", {"NPU_SIM_KERNELS": "null", "NPU_SIM_CALL_COST": "4,3"}),
     ):
-        ours = host_times([sys.executable], **variables)
-        through = [str(Path(peer).parent / "npu-sim"), "run", "--", peer]
-        levels = [host_times(through, TASK_QUEUE_ENABLE=level, **variables) for level in ("0", "1", "2")]
+        ours = rows_of("host.py", [sys.executable], **variables)
+        levels = [rows_of("host.py", simulated(peer), TASK_QUEUE_ENABLE=q, **variables) for q in ("0", "1", "2")]
         for name, row in ours.items():
             theirs = min(level[name]["npu_us"] for level in levels)
             rows[name] |= {f"ours, {column}": row["npu_us"], f"peer, {column}": theirs}
     return rows
 
 
-def bench_training() -> dict[str, dict[str, float]]:
+def bench_training() -> Rows:
     """Milliseconds of a training step of the demo's models. In a process of its own: threads are set at the start."""
-    out = subprocess.check_output([sys.executable, str(ROOT / "bench" / "training.py")], text=True)
-    rows: dict[str, dict[str, float]] = json.loads(out)
-    return rows
+    return rows_of("training.py", [sys.executable])
+
+
+def bench_fragmentation(peer: str | None) -> Rows:
+    """Peak reserved over peak allocated memory of trainings with changing shapes, ours beside the peer's."""
+    ours = rows_of("fragmentation.py", [sys.executable], NPU_SIM_KERNELS="null")
+    theirs = rows_of("fragmentation.py", simulated(peer), NPU_SIM_KERNELS="null") if peer else {}
+    return {n: {"ours": o["ratio"], **({"peer": theirs[n]["ratio"]} if theirs else {})} for n, o in ours.items()}
 
 
 def report(r: dict[str, Any]) -> str:
@@ -142,6 +153,10 @@ def report(r: dict[str, Any]) -> str:
     lines += ["", f"{'ms a training step, one thread each':<36}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
     for name, o in r["training"].items():
         lines += [f"{name:<36}{o['npu_ms']:>10.1f}{o['cpu_ms']:>10.1f}{o['ratio']:>10.2f}"]
+    heads = list(next(iter(r["fragmentation"].values())))
+    lines += ["", f"{'peak reserved / allocated memory':<36}" + "".join(f"{h:>10}" for h in heads)]
+    for name, o in r["fragmentation"].items():
+        lines += [f"{name:<36}" + "".join(f"{o[h]:>10.2f}" for h in heads)]
     return "\n".join(lines)
 
 
@@ -168,6 +183,7 @@ def main() -> None:
         results["build_seconds"] = bench_build()
     results["host"] = bench_host(args.peer)
     results["training"] = bench_training()
+    results["fragmentation"] = bench_fragmentation(args.peer)
     print(report(results))
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
