@@ -302,15 +302,18 @@ def sanitize(session: nox.Session) -> None:
         again = [sys.executable, "-m", "nox", "-f", __file__, "-s", "sanitize", "--", kind]
         session.run(*again, env={"NPU_BUILD_VARIANT": kind, "NPU_BUILD_CONFIG": config})
         return
-    build_wheels(session, FIRST_LIGHT)
+    trains = kind == "thread"
+    ours = [*FIRST_LIGHT] if trains else ["npu-core", "npu-sim"]
+    build_wheels(session, ours)
     shared(session, "test", "demo")
-    python = overlay(session, "demo", ["npu-cann", *FIRST_LIGHT])
+    python = overlay(session, "demo", ["npu-cann", *ours])
     prefix = {"CMAKE_PREFIX_PATH": path} if (path := googletest(session)) else {}
-    options = f"exitcode=66 suppressions={ROOT / 'tools' / 'thread.supp'}"
-    env = {**environment(), **prefix, "NPU_SANITIZE": kind, "TSAN_OPTIONS": options}
+    env = {**environment(), **prefix, "NPU_SANITIZE": kind}
+    env["TSAN_OPTIONS"] = f"exitcode=66 suppressions={ROOT / 'tools' / 'thread.supp'}"
+    env["ASAN_OPTIONS"] = "detect_leaks=0"  # what lives as long as its thread or the process is not freed, on purpose
     cpp = ("npu-core/tests/test_cpp.py::test_cpp", "npu-sim/tests/machine/test_machine_cpp.py")
     session.run(python, "-m", "pytest", "--timeout=1800", *(str(ROOT / "packages" / p) for p in cpp), env=env)
-    if kind == "thread":
+    if trains:
         library = subprocess.check_output(["c++", "-print-file-name=libtsan.so"], text=True).strip()
         env |= {"LD_PRELOAD": library, "TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}
         session.run(python, str(ROOT / "tools" / "train_sanitized.py"), env=env)
