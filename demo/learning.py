@@ -142,10 +142,14 @@ def picture(verdicts: list[Verdict], path: Path) -> None:
     matplotlib.use("agg")  # no display is needed
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(verdicts), figsize=(6 * len(verdicts), 4), squeeze=False)
-    for ax, v in zip(axes[0], verdicts, strict=True):
+    columns = min(3, len(verdicts))
+    rows = -(-len(verdicts) // columns)
+    figure, axes = pyplot.subplots(rows, columns, figsize=(6 * columns, 4 * rows), squeeze=False)
+    for ax in axes.flat[len(verdicts) :]:
+        ax.remove()
+    for ax, v in zip(axes.flat, verdicts, strict=False):
         ax.plot(v.on_npu.losses, linewidth=1, label="npu")
-        ax.plot(v.on_cpu.losses, linewidth=3, alpha=0.4, label=f"cpu, first {len(v.on_cpu.losses)} steps")
+        ax.plot(v.on_cpu.losses, linewidth=3, alpha=0.4, label=f"cpu in float32, first {len(v.on_cpu.losses)} steps")
         ax.set(title=f"{v.task.name}: {v.reached}", xlabel="step", ylabel="loss", ylim=(0, None))
         ax.legend()
     figure.tight_layout()

@@ -1,7 +1,8 @@
 """Networks learn on the device: a perceptron, a CNN and a GPT, on real data that is on every machine.
 
-Fails unless each reaches its goal, its first losses equal those of the same run on `cpu`, and no operator fell back to
-the CPU. `python train.py CNN` trains one of them.
+Fails unless each reaches its goal, its first losses equal those of the same run on `cpu` in float32, and no operator
+fell back to the CPU. Under autocast a loss may differ by one rounding of its dtype. `python train.py CNN`
+trains one of them.
 """
 
 from __future__ import annotations
