@@ -53,14 +53,15 @@ def _run(program: list[str], chosen: dict[str, str]) -> int:
         print("npu-sim run: needs a program: npu-sim run -- python script.py", file=sys.stderr)
         return 2
     # A bare `python` is the one that npu-sim is installed in, whether or not its environment is activated.
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    environment = toolkit.apply({"PATH": os.defpath, **os.environ, **chosen})
+    path = os.pathsep.join([os.path.dirname(sys.executable), environment["PATH"]])
     file = shutil.which(words[0], path=path)
     if file is None:
         print(f"npu-sim run: there is no program {words[0]!r} on PATH", file=sys.stderr)
         return 127
     try:
         # Python finds its environment by the name that it is called with.
-        os.execve(file, [file, *words[1:]], toolkit.apply({**os.environ, **chosen}))
+        os.execve(file, [file, *words[1:]], environment)
     except OSError as error:
         print(f"npu-sim run: {file} cannot be run: {error.strerror}", file=sys.stderr)
         return 126
