@@ -148,12 +148,6 @@ def test_pinned_memory_is_pinned_and_counted(npu: Any) -> None:
     npu.host_empty_cache()
 
 
-@pytest.mark.parametrize("name", ["MemPool", "NPUPluggableAllocator", "change_current_allocator", "use_mem_pool"])
-def test_what_is_not_there_yet_says_so_on_use(npu: Any, name: str) -> None:
-    with pytest.raises(NotImplementedError, match=rf"torch\.npu\.{name} is not in npu-core 0\.1\.0"):
-        getattr(npu, name)(None)
-
-
 def test_before_first_use_there_is_nothing_and_nothing_is_initialised(site: Any) -> None:
     code = """
 import torch

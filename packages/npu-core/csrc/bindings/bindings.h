@@ -32,6 +32,9 @@ void add_runtime(py::module_& m);
 void add_devices(py::module_& m);
 void add_streams(py::module_& m);
 void add_memory(py::module_& m);
+void add_memory_history(py::module_& m);
+void add_pools(py::module_& m);
+void add_options(py::module_& m);
 void add_operators(py::module_& m);
 void add_location(py::module_& m);
 

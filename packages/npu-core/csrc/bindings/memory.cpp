@@ -2,6 +2,7 @@
 #include "bindings.h"
 #include "npu/core/NPUCachingAllocator.h"
 #include "npu/core/NPUCachingHostAllocator.h"
+#include "pools.h"
 
 namespace npu::bindings {
 
@@ -10,9 +11,7 @@ namespace {
 using c10::CachingAllocator::DurationStat;
 using c10::CachingAllocator::Stat;
 using c10::CachingAllocator::StatArray;
-using c10::CachingDeviceAllocator::BlockInfo;
 using c10::CachingDeviceAllocator::DeviceStats;
-using c10::CachingDeviceAllocator::SegmentInfo;
 
 py::dict to_dict(const Stat& stat) {
   py::dict d;
@@ -40,14 +39,18 @@ py::dict to_dict(const DurationStat& stat) {
   return d;
 }
 
+// The caching allocator, or what a program put in its place.
+c10::DeviceAllocator* allocator() { return c10::getDeviceAllocator(c10::DeviceType::PrivateUse1); }
+
 py::dict memory_stats(DeviceIndex device) {
-  DeviceStats s = NPUCachingAllocator::get()->getDeviceStats(device);
+  DeviceStats s = allocator()->getDeviceStats(device);
   py::dict d;
   d["num_alloc_retries"] = s.num_alloc_retries;
   d["num_ooms"] = s.num_ooms;
   d["num_sync_all_streams"] = s.num_sync_all_streams;
   d["num_device_alloc"] = s.num_device_alloc;
   d["num_device_free"] = s.num_device_free;
+  d["num_oom_rejections"] = s.num_oom_rejections;
   d["max_split_size"] = s.max_split_size;
   d["allocation"] = to_dict(s.allocation);
   d["segment"] = to_dict(s.segment);
@@ -77,46 +80,6 @@ py::dict host_memory_stats() {
   return d;
 }
 
-// torch.cuda.memory_snapshot()'s words for a block's state.
-const char* state(const BlockInfo& block) {
-  return block.allocated ? "active_allocated" : block.active ? "active_awaiting_free" : "inactive";
-}
-
-py::dict to_dict(const SegmentInfo& segment) {
-  py::dict d;
-  d["device"] = static_cast<int>(segment.device);
-  d["address"] = segment.address;
-  d["total_size"] = segment.total_size;
-  d["allocated_size"] = segment.allocated_size;
-  d["active_size"] = segment.active_size;
-  d["requested_size"] = segment.requested_size;
-  d["stream"] = reinterpret_cast<intptr_t>(segment.stream);
-  d["segment_type"] = segment.is_large ? "large" : "small";
-  d["segment_pool_id"] = py::make_tuple(0, 0);
-  d["is_expandable"] = segment.is_expandable;
-  d["frames"] = py::list();
-  py::list blocks;
-  size_t address = segment.address;
-  for (const BlockInfo& block : segment.blocks) {
-    py::dict b;
-    b["address"] = address;
-    b["size"] = block.size;
-    b["requested_size"] = block.requested_size;
-    b["state"] = state(block);
-    b["frames"] = py::list();
-    blocks.append(b);
-    address += block.size;
-  }
-  d["blocks"] = blocks;
-  return d;
-}
-
-py::list memory_snapshot(DeviceIndex device) {
-  py::list segments;
-  for (const SegmentInfo& segment : NPUCachingAllocator::snapshot(device)) segments.append(to_dict(segment));
-  return segments;
-}
-
 using Triple = std::tuple<c10::StreamId, DeviceIndex, int>;
 
 uintptr_t raw_alloc(size_t nbytes, const Triple& stream) {
@@ -131,15 +94,13 @@ void add_memory(py::module_& m) {
   const py::arg device("device");
   def_py(m, "memory_stats", memory_stats, device);
   def(
-      m, "reset_peak_memory_stats", [](DeviceIndex d) { NPUCachingAllocator::get()->resetPeakStats(d); },
-      device);
+      m, "reset_peak_memory_stats", [](DeviceIndex d) { allocator()->resetPeakStats(d); }, device);
   def(
-      m, "reset_accumulated_memory_stats",
-      [](DeviceIndex d) { NPUCachingAllocator::get()->resetAccumulatedStats(d); }, device);
-  def(m, "empty_cache", [] { NPUCachingAllocator::get()->emptyCache(); });
+      m, "reset_accumulated_memory_stats", [](DeviceIndex d) { allocator()->resetAccumulatedStats(d); },
+      device);
+  def(m, "empty_cache", [] { allocator()->emptyCache(); });
   def(
       m, "mem_get_info", [](DeviceIndex d) { return NPUCachingAllocator::get()->getMemoryInfo(d); }, device);
-  def_py(m, "memory_snapshot", memory_snapshot, py::arg("device") = -1);
   def(
       m, "set_memory_fraction",
       [](double fraction, DeviceIndex d) { NPUCachingAllocator::set_memory_fraction(fraction, d); },
@@ -147,6 +108,15 @@ void add_memory(py::module_& m) {
   def(
       m, "get_memory_fraction", [](DeviceIndex d) { return NPUCachingAllocator::memory_fraction(d); },
       device);
+  def(
+      m, "erase_stream",
+      [](const at::Tensor& tensor, const Triple& stream) {
+        auto [id, device, type] = stream;
+        NPUCachingAllocator::erase_stream(
+            tensor.storage().data_ptr(),
+            NPUStream::unpack3(id, device, static_cast<c10::DeviceType>(type)).unwrap());
+      },
+      py::arg("tensor"), py::arg("stream"));
   def(m, "caching_allocator_alloc", raw_alloc, py::arg("size"), py::arg("stream"));
   def(
       m, "caching_allocator_delete",
@@ -159,6 +129,9 @@ void add_memory(py::module_& m) {
 
   def_py(m, "host_memory_stats", host_memory_stats);
   def(m, "host_empty_cache", [] { getNPUCachingHostAllocator()->empty_cache(); });
+  def(m, "reset_accumulated_host_memory_stats",
+      [] { getNPUCachingHostAllocator()->reset_accumulated_stats(); });
+  def(m, "reset_peak_host_memory_stats", [] { getNPUCachingHostAllocator()->reset_peak_stats(); });
   def(
       m, "is_pinned", [](uintptr_t pointer) { return is_pinned(reinterpret_cast<void*>(pointer)); },
       py::arg("pointer"));

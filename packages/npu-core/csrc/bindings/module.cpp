@@ -7,6 +7,9 @@ PYBIND11_MODULE(_C, m) {
   npu::bindings::add_devices(m);
   npu::bindings::add_streams(m);
   npu::bindings::add_memory(m);
+  npu::bindings::add_memory_history(m);
+  npu::bindings::add_pools(m);
+  npu::bindings::add_options(m);
   npu::bindings::add_operators(m);
   npu::bindings::add_location(m);
 }

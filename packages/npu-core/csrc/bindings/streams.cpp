@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings.h"
 #include "npu/core/NPUEvent.h"
+#include "npu/core/error.h"
 
 namespace npu::bindings {
 
@@ -15,6 +16,18 @@ Triple triple(const NPUStream& stream) {
 
 NPUStream stream(c10::StreamId id, DeviceIndex device, int type) {
   return NPUStream::unpack3(id, device, static_cast<c10::DeviceType>(type));
+}
+
+// In microseconds of the device's clock.
+uint64_t recorded_time(NPUEvent& event) {
+  TORCH_CHECK_VALUE(event.timing(), "the event must be created with argument 'enable_timing=True'");
+  using Ask = decltype(&aclrtEventGetTimestamp);
+  static const auto ask = reinterpret_cast<Ask>(cann_symbol("libascendcl.so", "aclrtEventGetTimestamp"));
+  TORCH_CHECK_NOT_IMPLEMENTED(ask, "this CANN has no aclrtEventGetTimestamp");
+  bind_device(event.device_index());
+  uint64_t time = 0;
+  NPU_CHECK(ask(event.event(), &time));
+  return time;
 }
 
 }  // namespace
@@ -51,6 +64,9 @@ void add_streams(py::module_& m) {
         return triple(getStreamFromExternal(reinterpret_cast<aclrtStream>(pointer), device));
       },
       py::arg("pointer"), py::arg("device_index"));
+  def(
+      m, "event_recorded_time",
+      [](uintptr_t event) { return recorded_time(*reinterpret_cast<NPUEvent*>(event)); }, py::arg("event"));
   def(
       m, "event_elapsed_time",
       [](uintptr_t begin, uintptr_t end) {

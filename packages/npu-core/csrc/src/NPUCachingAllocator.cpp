@@ -6,15 +6,16 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 
 #include "allocator_settings.h"
-#include "device_pool.h"
-#include "npu/core/NPUEvent.h"
+#include "cann_pool_backend.h"
 #include "npu/core/env.h"
-#include "npu/core/error.h"
 #include "npu/core/host_memory.h"
 #include "npu/core/launch_queue.h"
+#include "pluggable_allocator.h"
+#include "pools.h"
 
 namespace npu::NPUCachingAllocator {
 
@@ -24,73 +25,28 @@ using c10::CachingDeviceAllocator::SegmentInfo;
 
 namespace {
 
-class CannBackend final : public PoolBackend {
- public:
-  explicit CannBackend(DeviceIndex device) : device_(device) {}
-
-  void* allocate(size_t nbytes) override {
-    bind_device(device_);
-    void* ptr = nullptr;
-    const Cann& c = cann();
-    // aclrtMalloc adds 32 bytes to every request, which makes one of n huge pages take n + 1.
-    auto allocate = c.has_aclrtMallocAlign32 ? c.aclrtMallocAlign32 : c.aclrtMalloc;
-    int code = allocate(&ptr, nbytes, ACL_MEM_MALLOC_HUGE_FIRST);
-    if (is_out_of_memory(code)) return nullptr;
-    if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
-    return ptr;
-  }
-
-  void free(void* ptr) noexcept override {
-    if (!cann_usable()) return;
-    try {
-      bind_device(device_);
-      NPU_CHECK_WARN(cann().aclrtFree(ptr));
-    } catch (const std::exception&) {
-      // Shutdown began in between: the process's memory goes with it.
-    }
-  }
-
-  void quiesce() override {
-    synchronize(device_);
-    if (LaunchQueue* queue = LaunchQueue::started(device_)) queue->release_workspaces();
-  }
-
-  void* record(const c10::Stream& stream) override {
-    auto event = std::make_unique<NPUEvent>();
-    event->record(NPUStream(stream));
-    return event.release();
-  }
-  Progress progress(void* event) override {
-    auto* e = static_cast<NPUEvent*>(event);
-    if (e->lost()) return Progress::kUnknown;
-    return e->query() ? Progress::kPassed : Progress::kAhead;
-  }
-  void release(void* event) noexcept override { delete static_cast<NPUEvent*>(event); }
-
-  std::pair<size_t, size_t> memory_info() override {
-    bind_device(device_);
-    size_t free = 0, total = 0;
-    NPU_CHECK(cann().aclrtGetMemInfo(ACL_HBM_MEM, &free, &total));
-    return {free, total};
-  }
-
- private:
-  DeviceIndex device_;
-};
-
 std::mutex g_mutex;  // creation of pools, settings, raw allocations. Never taken under a pool's lock.
 std::array<std::atomic<DevicePool*>, kMaxDevices> g_pools{};
 std::array<std::optional<double>, kMaxDevices> g_fractions{};
 std::optional<double> g_default_fraction;
 bool g_settings_read = false;
+HistorySettings g_history;
+std::vector<OutOfMemoryObserver>& observers() {
+  static auto* all = new std::vector<OutOfMemoryObserver>;
+  return *all;
+}
 std::unordered_map<void*, Block*>& raw_blocks() {
   static auto* blocks = new std::unordered_map<void*, Block*>;
   return *blocks;
 }
 
-DevicePool* started_pool(DeviceIndex device) {
+}  // namespace
+
+DevicePool* started_pool(DeviceIndex device) noexcept {
   return device >= 0 && device < kMaxDevices ? g_pools[device].load(std::memory_order_acquire) : nullptr;
 }
+
+namespace {
 
 // Applies PYTORCH_NPU_ALLOC_CONF; a ValueError comes again with every use until it is mended.
 void read_settings_locked() {
@@ -123,19 +79,25 @@ C10_NOINLINE DevicePool& start_pool(DeviceIndex device) {
   std::lock_guard lock(g_mutex);
   if (DevicePool* pool = started_pool(device)) return *pool;
   read_settings_locked();
-  auto* backend = new CannBackend(device);
+  auto* backend = new CannPoolBackend(device);
   auto* pool = new DevicePool(device, *backend);
   double fraction = g_default_fraction.value_or(1);
   if (fraction < 1) apply_fraction(device, *pool, *backend, fraction);
+  pool->record_history(g_history, false);
+  for (const auto& observer : observers()) pool->observe_out_of_memory(observer);
   set_reclaim_hook(reclaim);
   g_pools[device].store(pool, std::memory_order_release);
   return *pool;
 }
 
+}  // namespace
+
 DevicePool& pool_of(DeviceIndex device) {
   DevicePool* pool = started_pool(device);
   return C10_LIKELY(pool != nullptr) ? *pool : start_pool(device);
 }
+
+namespace {
 
 void report(Block* block, int64_t nbytes) {
   if (C10_LIKELY(!c10::memoryProfilingEnabled())) return;
@@ -157,6 +119,11 @@ void free_block(void* context) {
   auto nbytes = static_cast<int64_t>(block->size);
   report(block, -nbytes);
   block->owner->free(block);
+}
+
+// Memory of another owner (an empty storage, a foreign or shared block) has no block.
+Block* block_of(const c10::DataPtr& ptr) {
+  return ptr.get() && ptr.get_deleter() == &free_block ? static_cast<Block*>(ptr.get_context()) : nullptr;
 }
 
 class NPUCachingAllocator final : public c10::DeviceAllocator {
@@ -185,18 +152,14 @@ class NPUCachingAllocator final : public c10::DeviceAllocator {
   }
 
   void emptyCache(c10::MempoolId_t pool = {0, 0}) override {
-    TORCH_CHECK_NOT_IMPLEMENTED(pool == c10::MempoolId_t(0, 0), "npu has no private memory pools yet");
     if (detail::cann_closed() || in_bad_fork()) return;
     for (DeviceIndex device = 0; device < kMaxDevices; ++device) {
-      if (DevicePool* started = started_pool(device)) started->empty_cache();
+      if (DevicePool* started = started_pool(device)) started->empty_cache(pool);
     }
   }
 
   void recordStream(const c10::DataPtr& ptr, c10::Stream stream) override {
-    // Memory of another owner (an empty storage, a foreign or shared block) has no block to note it in.
-    if (!ptr.get() || ptr.get_deleter() != &free_block) return;
-    auto* block = static_cast<Block*>(ptr.get_context());
-    block->owner->use_on(block, NPUStream(stream).unwrap());
+    if (Block* block = block_of(ptr)) block->owner->use_on(block, NPUStream(stream).unwrap());
   }
 
   DeviceStats getDeviceStats(DeviceIndex device) override {
@@ -215,7 +178,7 @@ class NPUCachingAllocator final : public c10::DeviceAllocator {
   std::pair<size_t, size_t> getMemoryInfo(DeviceIndex device) override {
     init();
     check_device(device);
-    return CannBackend(device).memory_info();
+    return CannPoolBackend(device).memory_info();
   }
 };
 
@@ -233,8 +196,13 @@ namespace {
 }();
 }  // namespace
 
+void erase_stream(const c10::DataPtr& ptr, c10::Stream stream) {
+  if (Block* block = block_of(ptr)) block->owner->forget_use(block, stream);
+}
+
 void* raw_alloc(size_t nbytes, NPUStream stream) {
   if (nbytes == 0) return nullptr;
+  if (PluggableAllocator* other = pluggable_allocator()) return other->take(nbytes);
   Block* block = allocate_block(nbytes, stream.device_index(), stream.id());
   std::lock_guard lock(g_mutex);
   raw_blocks().emplace(block->ptr, block);
@@ -243,6 +211,7 @@ void* raw_alloc(size_t nbytes, NPUStream stream) {
 
 void raw_delete(void* ptr) {
   if (!ptr || detail::cann_closed()) return;
+  if (PluggableAllocator* other = pluggable_allocator()) return other->give_back(ptr);
   Block* block = nullptr;
   {
     std::lock_guard lock(g_mutex);
@@ -255,22 +224,54 @@ void raw_delete(void* ptr) {
   free_block(block);
 }
 
-std::vector<SegmentInfo> snapshot(DeviceIndex device) {
+std::vector<SegmentInfo> snapshot(DeviceIndex device, std::optional<c10::MempoolId_t> only) {
   std::vector<SegmentInfo> segments;
   for (DeviceIndex i = 0; i < kMaxDevices; ++i) {
     DevicePool* pool = device < 0 || i == device ? started_pool(i) : nullptr;
     if (!pool) continue;
-    auto more = pool->snapshot();
+    auto more = pool->snapshot(only);
     std::move(more.begin(), more.end(), std::back_inserter(segments));
   }
   return segments;
+}
+
+void record_history(const HistorySettings& settings, bool clear) {
+  std::lock_guard lock(g_mutex);
+  g_history = settings;
+  for (DeviceIndex i = 0; i < kMaxDevices; ++i) {
+    if (DevicePool* pool = started_pool(i)) pool->record_history(settings, clear);
+  }
+}
+
+std::vector<MemoryHistory::Entry> history(DeviceIndex device) {
+  DevicePool* pool = started_pool(device);
+  return pool ? pool->history() : std::vector<MemoryHistory::Entry>{};
+}
+
+void observe_out_of_memory(const OutOfMemoryObserver& observer) {
+  std::lock_guard lock(g_mutex);
+  observers().push_back(observer);
+  for (DeviceIndex i = 0; i < kMaxDevices; ++i) {
+    if (DevicePool* pool = started_pool(i)) pool->observe_out_of_memory(observer);
+  }
+}
+
+c10::MempoolId_t new_pool_id() {
+  static std::atomic<c10::CaptureId_t> next{1};
+  return {0, next.fetch_add(1)};
+}
+
+void begin_thread_route(DeviceIndex device, c10::MempoolId_t id) {
+  const auto thread = std::this_thread::get_id();
+  pool_of(device).begin_route(
+      id, [thread](c10::StreamId) { return std::this_thread::get_id() == thread; }, /*capture=*/false);
 }
 
 void set_memory_fraction(double fraction, DeviceIndex device) {
   TORCH_CHECK_VALUE(fraction >= 0 && fraction <= 1, "a memory fraction lies between 0 and 1, found ",
                     fraction);
   DevicePool& pool = pool_of(device);
-  CannBackend backend(device);
+  CannPoolBackend backend(device);
   std::lock_guard lock(g_mutex);
   apply_fraction(device, pool, backend, fraction);
 }

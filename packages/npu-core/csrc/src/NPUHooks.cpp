@@ -52,7 +52,7 @@ struct NPUHooks final : at::PrivateUse1HooksInterface {
     TORCH_CHECK(storage.resizable(),
                 "this npu storage cannot be resized: its memory belongs to someone else");
     c10::DeviceGuard guard(storage.device());
-    auto* allocator = NPUCachingAllocator::get();
+    auto* allocator = c10::getDeviceAllocator(c10::DeviceType::PrivateUse1);
     c10::DataPtr fresh = allocator->allocate(nbytes);
     size_t kept = std::min(nbytes, storage.nbytes());
     if (kept > 0) {

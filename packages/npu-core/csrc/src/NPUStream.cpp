@@ -10,6 +10,7 @@
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
 #include "streams.h"
+#include "sync_debug.h"
 
 namespace npu {
 
@@ -128,7 +129,10 @@ bool NPUStream::query() const {
   return status == ACL_STREAM_STATUS_COMPLETE;
 }
 
-void NPUStream::synchronize() const { synchronize_stream(*this); }
+void NPUStream::synchronize() const {
+  note_sync("Stream.synchronize()");
+  synchronize_stream(*this);
+}
 
 aclrtStream NPUStream::stream() const {
   aclrtStream native = handle();

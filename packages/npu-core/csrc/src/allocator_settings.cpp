@@ -100,15 +100,6 @@ AllocatorSettings parse_allocator_settings(const std::string& text) {
       parse_number(value, settings.memory_fraction.emplace());
       continue;
     }
-    if (name == "expandable_segments") {
-      if (value == "True") {
-        TORCH_WARN(
-            "PYTORCH_NPU_ALLOC_CONF: this version of npu-core has no expandable segments yet; it goes on "
-            "with "
-            "fixed ones. max_split_size_mb:<n> also reduces fragmentation.");
-      }
-      continue;
-    }
     settings.torch.append(settings.torch.empty() ? "" : ",").append(entry);
   }
   return settings;

@@ -11,6 +11,7 @@
 #include "npu/core/error.h"
 #include "npu/core/host_memory.h"
 #include "npu/core/launch_queue.h"
+#include "sync_debug.h"
 
 namespace npu {
 namespace {
@@ -87,7 +88,10 @@ void copy_between(CopyTask task) {
 
 void copy_with_host(const CopyTask& task, const void* host, DeviceIndex device, bool non_blocking) {
   const NPUStream stream = getCurrentNPUStream(device);
-  if (is_pinned(host)) {
+  const bool pinned = is_pinned(host);
+  if (!pinned || !non_blocking)
+    note_sync(pinned ? "a blocking copy" : "a copy with memory that is not pinned");
+  if (pinned) {
     enqueue(task, stream);
     if (!non_blocking) return synchronize_stream(stream);
     if (auto record = g_record_event.load(std::memory_order_acquire)) record(host, stream);

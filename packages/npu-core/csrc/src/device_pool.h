@@ -9,6 +9,14 @@
 // an event on each of them. When the device has no more memory, cached segments are returned to it before the
 // request fails.
 //
+// Expandable segments (`expandable_segments:True`): a stream has one segment a size class, of more addresses
+// than the device has memory, and memory is mapped into it granule by granule. So blocks of changing sizes
+// merge across what would be borders of segments, and granules that nothing uses go back one by one.
+//
+// Private pools: an Arena holds segments that serve no request but those routed to it, by a thread
+// (`use_mem_pool`) or by the stream of a graph's capture. Segments of an arena that a graph was captured into
+// stay as long as the graph: its replays use their addresses.
+//
 // Locks. `mutex_` guards everything here. Nothing that can wait for the launch queue (recording an event,
 // waiting for the device) happens under it, so work that frees memory on the launch thread cannot deadlock
 // with it. Under it come only CANN's own locks. The GIL is never taken.
@@ -19,34 +27,22 @@
 #include <c10/util/SmallVector.h>
 
 #include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-namespace npu {
+#include "memory_history.h"
+#include "npu/core/location.h"
+#include "npu/core/macros.h"
+#include "pool_backend.h"
 
-// What a pool needs of the device below it. `record`, `quiesce` and `memory_info` are called without the
-// pool's lock, perhaps by several threads at once; the others under it.
-class PoolBackend {
- public:
-  virtual ~PoolBackend() = default;
-  // Null if the device has not that much left; throws for every other failure.
-  virtual void* allocate(size_t nbytes) = 0;
-  virtual void free(void* ptr) noexcept = 0;
-  // Waits until no work enqueued before this call can touch any memory. Throws what failed on the device.
-  virtual void quiesce() = 0;
-  // An event behind all work enqueued on `stream` so far, and how far the stream is. kUnknown: the event came
-  // to nothing on its way to the device; only a quiesce tells when what was before it is done.
-  enum class Progress { kAhead, kPassed, kUnknown };
-  virtual void* record(const c10::Stream& stream) = 0;
-  virtual Progress progress(void* event) = 0;
-  virtual void release(void* event) noexcept = 0;
-  // (free, total) of the device.
-  virtual std::pair<size_t, size_t> memory_info() = 0;
-};
+namespace npu {
 
 struct Block;
 class DevicePool;
@@ -63,13 +59,32 @@ struct BlockOrder {
 
 using IdleBlocks = std::set<Block*, BlockOrder>;
 
-// One allocation of the device. `first` starts the list of the blocks it is cut into, in the order of
-// addresses.
+// A set of segments that serve the same requests: the pool's own, or a private one.
+struct Arena {
+  c10::MempoolId_t id{0, 0};
+  IdleBlocks small;
+  IdleBlocks large;
+  IdleBlocks unmapped;                    // what of the expandable segments has no memory
+  std::shared_ptr<SegmentSource> source;  // null: the device
+  int uses = 0;                           // of a private one: owners, and routes that lead to it
+  bool on_oom = false;                    // serves any request that would fail otherwise
+  bool no_split = false;
+  bool captured = false;  // by a graph
+  size_t reserved = 0;
+  IdleBlocks& idle(bool is_small) { return is_small ? small : large; }
+};
+
+// One allocation of the device, or one range of addresses if expandable. `first` starts the list of the
+// blocks it is cut into, in the order of addresses.
 struct Segment {
   Block* first;
   size_t size;
   bool small;
-  uint64_t freed_epoch;  // of the last free inside it: see DevicePool::epoch_
+  c10::StreamId stream;
+  Arena* arena;
+  size_t granule = 0;  // expandable: mapped in multiples of it; else 0
+  size_t mapped = 0;   // of an expandable one
+  MemoryHistory::Context context;
 };
 
 struct Block {
@@ -82,16 +97,24 @@ struct Block {
   Block* prev = nullptr;
   Block* next = nullptr;
   bool allocated = false;
-  uint32_t pending = 0;     // events that must pass before the block is idle
-  uint64_t idle_since = 0;  // in requests served by the pool
+  bool mapped = true;
+  bool piece = false;        // counted as inactive_split
+  uint32_t pending = 0;      // events that must pass before the block is idle
+  uint64_t idle_since = 0;   // in requests served by the pool
+  uint64_t freed_epoch = 0;  // of the last free inside it: see DevicePool::epoch_
   c10::SmallVector<c10::Stream, 2> used_on;
   IdleBlocks::node_type node;  // while outside the set: kept, so that reuse allocates no memory
+  Location where;              // of a large one: who asked for it
+  MemoryHistory::Context context;
 
-  bool is_split() const { return prev || next; }
-  bool is_idle() const { return !allocated && pending == 0; }
+  bool is_split() const { return (prev && prev->mapped) || (next && next->mapped); }
+  bool is_idle() const { return mapped && !allocated && pending == 0; }
 };
 
-class DevicePool {
+// Called when an allocation is about to fail: device, bytes asked for, bytes of the device, bytes free there.
+using OutOfMemoryObserver = std::function<void(int64_t, size_t, size_t, size_t)>;
+
+class NPU_API DevicePool {
  public:
   DevicePool(c10::DeviceIndex device, PoolBackend& backend) : device_(device), backend_(backend) {}
   // Leaked with its device: tensors may outlive every static destructor.
@@ -108,20 +131,41 @@ class DevicePool {
   // `block` is also used by work on `stream`, so its memory must not be reused before that work is done.
   void use_on(Block* block, const c10::Stream& stream);
 
-  // Returns every segment that is idle as a whole to the device. Waits for the device.
-  void empty_cache();
+  // Undoes use_on: the caller knows that the work there is done.
+  void forget_use(Block* block, const c10::Stream& stream);
+
+  // Returns every segment that is idle as a whole to the device, of the common pool or of a private one.
+  // Waits for the device.
+  void empty_cache(c10::MempoolId_t id = {0, 0});
   // Returns the idle segments for which no wait is needed; the bytes returned. For a launch thread that has
   // run out of memory and may not wait: gives up if the lock is taken.
   size_t release_settled() noexcept;
   // Caps what is taken from the device; 0 takes the cap away.
   void set_limit(size_t nbytes);
 
+  // A private pool, made on first mention, is kept by each of these until release_private().
+  void keep_private(c10::MempoolId_t id, std::shared_ptr<SegmentSource> source = nullptr, bool on_oom = false,
+                    bool no_split = false);
+  void release_private(c10::MempoolId_t id);
+  // 0 for an unknown one.
+  int private_uses(c10::MempoolId_t id);
+  // Sends the requests for which `wants` answers true for their stream to a private pool, from the last
+  // begun route backwards. It keeps the pool, also after end_route(). `wants` is called under the lock.
+  // While one is a capture's, nothing waits for the device nor records or asks events: a capture forbids it.
+  void begin_route(c10::MempoolId_t id, std::function<bool(c10::StreamId)> wants, bool capture);
+  void end_route(c10::MempoolId_t id);
+
   c10::CachingDeviceAllocator::DeviceStats stats();
   // (allocated, reserved) bytes.
   std::pair<size_t, size_t> usage();
   void reset_peak_stats();
   void reset_accumulated_stats();
-  std::vector<c10::CachingDeviceAllocator::SegmentInfo> snapshot();
+  // Of all pools, or of a private one.
+  std::vector<c10::CachingDeviceAllocator::SegmentInfo> snapshot(
+      std::optional<c10::MempoolId_t> only = std::nullopt);
+  void record_history(const HistorySettings& settings, bool clear);
+  std::vector<MemoryHistory::Entry> history();
+  void observe_out_of_memory(OutOfMemoryObserver observer);
   c10::DeviceIndex device() const { return device_; }
   // Whether the address lies in one of this pool's segments.
   bool owns(const void* ptr);
@@ -133,6 +177,13 @@ class DevicePool {
     size_t segment_size;  // what to ask of the device if no idle block fits
     c10::StreamId stream;
     bool small;
+    Arena* arena;
+    MemoryHistory::Context context;
+  };
+  struct Route {
+    Arena* arena;
+    std::function<bool(c10::StreamId)> wants;
+    bool capture;
   };
   struct Awaited {
     void* event;
@@ -141,19 +192,38 @@ class DevicePool {
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  static Request request(size_t nbytes, c10::StreamId stream);
-  IdleBlocks& idle(bool small) { return small ? small_ : large_; }
+  static Request request(size_t nbytes, c10::StreamId stream, Arena* arena);
+  std::vector<std::pair<size_t, Location>> largest_blocks(size_t count);
 
-  Block* find(const Request& r);
+  Arena* routed(c10::StreamId stream);
+  Arena& private_arena(c10::MempoolId_t id);
+  void drop_if_unused(Arena& arena);
+  Block* borrow(const Request& r);
+
+  Block* find(const Request& r, Arena& arena);
   Block* grow(const Request& r);
+  bool fits_limit(size_t nbytes) const {
+    return !limit_ || (nbytes <= *limit_ && reserved_ <= *limit_ - nbytes);
+  }
+  Block* extend(const Request& r, size_t granule);
+  Block* expandable_start(const Request& r);
+  Block* new_range(const Request& r, size_t granule);
+  Block* map(Block* block, size_t nbytes, const MemoryHistory::Context& context);
+  void unmap(Block* block);
+  Block* cut(Block* block, size_t size);
+  void put_unmapped(Block* block);
+  void take_unmapped(Block* block);
   Block* retry(const Request& r, Lock& lock);
   Block* serve(Block* block, const Request& r);
-  void split(Block* block, size_t size);
   [[noreturn]] void out_of_memory(const Request& r, Lock& lock);
+  void note(MemoryHistory::Entry::Action action, const void* ptr, size_t size, const Segment& segment,
+            MemoryHistory::Context context = nullptr);
 
   std::deque<Awaited>& awaited(const c10::Stream& stream);
+  void await(Block* block, const c10::SmallVector<c10::Stream, 2>& streams, uint64_t epoch);
   void reclaim();
   void make_idle(Block* block);
+  Block* merge(Block* block);
   Block* absorb(Block* into, Block* next);
   void put(Block* block);
   void take(Block* block);
@@ -162,8 +232,10 @@ class DevicePool {
 
   // Waits for the device without the lock; answers the epoch before which every free is now safe to act upon.
   uint64_t quiesced(Lock& lock);
+  size_t returnable(const Block* block) const;
   bool releasable(const Block* block, uint64_t epoch) const;
   void release(Block* block);
+  size_t release_arena(Arena& arena, uint64_t epoch);
   // Answers how many segments had to stay because they were freed into during the wait.
   size_t release_all(uint64_t epoch);
   void release_oversize(const Request& r, uint64_t epoch);
@@ -176,22 +248,28 @@ class DevicePool {
   PoolBackend& backend_;
 
   std::mutex mutex_;
-  IdleBlocks small_;
-  IdleBlocks large_;
+  Arena common_;
+  std::map<c10::MempoolId_t, std::unique_ptr<Arena>> private_;
+  std::vector<Route> routes_;
+  int captures_ = 0;
   std::map<const char*, Segment> segments_;
   std::vector<std::pair<c10::Stream, std::deque<Awaited>>>
       awaited_;                                          // a queue a stream: its events pass in order
   std::vector<std::pair<Block*, uint64_t>> unrecorded_;  // with the epoch of their free
+  std::vector<std::tuple<Block*, c10::SmallVector<c10::Stream, 2>, uint64_t>>
+      deferred_;  // freed during a capture: their events are recorded after it
   std::vector<Block*> spare_;
   std::optional<size_t> limit_;
   size_t reserved_ = 0;
   uint64_t served_ = 0;
-  // Raised before each wait for the device. A segment freed into at epoch e may be returned to the device
+  // Raised before each wait for the device. Memory freed at epoch e may be returned to the device
   // only after a wait that began at a later epoch: work that uses it may have been enqueued while that wait
   // was going on.
   uint64_t epoch_ = 1;
   uint64_t settled_ = 0;  // the epoch of the last wait that ended
   c10::CachingDeviceAllocator::DeviceStats stats_;
+  MemoryHistory history_;
+  std::vector<OutOfMemoryObserver> observers_;
 };
 
 }  // namespace npu

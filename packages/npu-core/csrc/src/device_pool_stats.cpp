@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a DevicePool tells about itself: statistics, snapshot, and the error when memory is out.
+// What a DevicePool tells about itself: statistics, snapshot, history.
 #include <c10/core/AllocatorConfig.h>
-#include <c10/util/Exception.h>
-
-#include <cstdio>
 
 #include "device_pool.h"
-#include "npu/core/location.h"
 
 namespace npu {
 
@@ -30,19 +26,6 @@ void for_each_stat(DeviceStats& s, Arrays arrays, Singles singles) {
   }
   singles(s.oversize_allocations);
   singles(s.oversize_segments);
-}
-
-std::string bytes(size_t n) {
-  const char* units[] = {"bytes", "KiB", "MiB", "GiB"};
-  int unit = 0;
-  auto value = static_cast<double>(n);
-  while (value >= 1024 && unit < 3) {
-    value /= 1024;
-    ++unit;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, unit ? "%.2f %s" : "%.0f %s", value, units[unit]);
-  return text;
 }
 
 }  // namespace
@@ -83,29 +66,51 @@ void DevicePool::reset_accumulated_stats() {
   stats_.num_ooms = 0;
 }
 
-std::vector<SegmentInfo> DevicePool::snapshot() {
+namespace {
+
+SegmentInfo describe(const Segment& segment, c10::DeviceIndex device) {
+  SegmentInfo info;
+  info.device = device;
+  info.stream = reinterpret_cast<void*>(segment.stream);
+  info.is_large = !segment.small;
+  info.is_expandable = segment.granule > 0;
+  info.owner_private_pool_id = segment.arena->id;
+  info.context_when_allocated = segment.context;
+  return info;
+}
+
+}  // namespace
+
+std::vector<SegmentInfo> DevicePool::snapshot(std::optional<c10::MempoolId_t> only) {
   Lock lock(mutex_);
   std::vector<SegmentInfo> segments;
   segments.reserve(segments_.size());
   for (const auto& [base, segment] : segments_) {
-    SegmentInfo info;
-    info.device = device_;
-    info.address = reinterpret_cast<size_t>(base);
-    info.total_size = segment.size;
-    info.stream = reinterpret_cast<void*>(segment.first->stream);
-    info.is_large = !segment.small;
+    if (only && segment.arena->id != *only) continue;
+    bool open = false;  // what is mapped without a gap counts as a segment
     for (const Block* block = segment.first; block; block = block->next) {
+      if (!block->mapped) {
+        open = false;
+        continue;
+      }
+      if (!std::exchange(open, true)) {
+        segments.push_back(describe(segment, device_));
+        segments.back().address = reinterpret_cast<size_t>(block->ptr);
+      }
+      SegmentInfo& info = segments.back();
       auto& b = info.blocks.emplace_back();
       b.size = block->size;
       b.requested_size = block->requested;
       b.allocated = block->allocated;
       b.active = !block->is_idle();
+      b.context_when_allocated = block->context;
+      info.total_size += block->size;
       if (b.active) info.active_size += block->size;
       if (b.active) info.requested_size += block->requested;
       if (b.allocated) info.allocated_size += block->size;
     }
-    segments.push_back(std::move(info));
   }
+  history_.add(MemoryHistory::Entry::SNAPSHOT, device_, nullptr, reserved_, 0, {0, 0}, nullptr);
   return segments;
 }
 
@@ -117,27 +122,25 @@ bool DevicePool::owns(const void* ptr) {
   return static_cast<const char*>(ptr) < it->first + it->second.size;
 }
 
-void DevicePool::out_of_memory(const Request& r, Lock& lock) {
-  ++stats_.num_ooms;
-  auto allocated = static_cast<size_t>(of(stats_.allocated_bytes, StatType::AGGREGATE).current);
-  size_t reserved = reserved_;
-  auto limit = limit_;
-  lock.unlock();
-  auto [free, total] = backend_.memory_info();
-  c10::reportOutOfMemoryToProfiler(static_cast<int64_t>(r.size), allocated, reserved,
-                                   c10::Device(c10::DeviceType::PrivateUse1, device_));
-  std::string cap = limit ? " This process is limited to " + bytes(*limit) +
-                                " by torch.npu.set_per_process_memory_fraction."
-                          : "";
-  const std::string where = resolve_location(capture_location());
-  TORCH_CHECK_WITH(
-      OutOfMemoryError, false, "NPU out of memory. Tried to allocate ", bytes(r.requested),
-      " on npu:", static_cast<int>(device_), ", which has ", bytes(total), " in total and ", bytes(free),
-      " free.", cap, " Tensors of this process use ", bytes(allocated), "; ", bytes(reserved - allocated),
-      " more are reserved by its cache but cannot serve this request. Use smaller batches or free tensors; "
-      "if much is "
-      "reserved but unused, PYTORCH_NPU_ALLOC_CONF=max_split_size_mb:<n> reduces fragmentation.",
-      where.empty() ? "" : "\n  asked for at: " + where);
+void DevicePool::note(MemoryHistory::Entry::Action action, const void* ptr, size_t size,
+                      const Segment& segment, MemoryHistory::Context context) {
+  if (C10_UNLIKELY(history_.on()))
+    history_.add(action, device_, ptr, size, segment.stream, segment.arena->id, std::move(context));
+}
+
+void DevicePool::record_history(const HistorySettings& settings, bool clear) {
+  Lock lock(mutex_);
+  history_.configure(settings, clear);
+}
+
+std::vector<MemoryHistory::Entry> DevicePool::history() {
+  Lock lock(mutex_);
+  return history_.entries();
+}
+
+void DevicePool::observe_out_of_memory(OutOfMemoryObserver observer) {
+  Lock lock(mutex_);
+  observers_.push_back(std::move(observer));
 }
 
 }  // namespace npu

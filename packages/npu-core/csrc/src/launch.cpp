@@ -7,9 +7,11 @@
 
 #include "aclnn_call.h"
 #include "activity.h"
+#include "determinism.h"
 #include "npu/core/launch_queue.h"
 #include "operator.h"
 #include "streams.h"
+#include "sync_debug.h"
 
 namespace npu {
 
@@ -17,6 +19,7 @@ void launch_operator(npu_operator& descriptor, const npu_arg* args, uint32_t cou
   const DeviceIndex device = current_device();
   Operator& op = resolve(descriptor);
   LaunchQueue& queue = LaunchQueue::of(device);
+  follow_determinism(device);
   const CallRecord call = write_call(op, args, count, device);
   queue.enqueue(call_task(op), detail::current_stream_state(device), call.header, call.bytes);
 }
@@ -28,6 +31,8 @@ uint64_t launch_operator_shaped(npu_operator& descriptor, const npu_arg* args, u
   const DeviceIndex device = current_device();
   Operator& op = resolve(descriptor);
   LaunchQueue& queue = LaunchQueue::of(device);
+  note_sync("an operator whose result has a shape that only the device knows");
+  follow_determinism(device);
   const CallRecord call = write_call(op, args, count, device);
   ShapedResult result{dims, 0, {}};
   call.header->shaped = shaped;

@@ -73,11 +73,10 @@ void check_open() {
 }  // namespace
 
 struct LaunchQueue::Impl {
-  explicit Impl(LaunchQueue& q)
-      : owner(q), inline_mode(!env().task_queue || env().launch_blocking), launcher(q.device()) {}
+  explicit Impl(LaunchQueue& q) : owner(q), inline_mode(!queued_launches()), launcher(q.device()) {}
 
   LaunchQueue& owner;
-  const bool inline_mode;
+  std::atomic<bool> inline_mode;  // written under `mutex`
   Launcher launcher;
 
   std::mutex mutex;  // producers: ring, issued, started
@@ -124,12 +123,12 @@ void LaunchQueue::Impl::start() {
 void LaunchQueue::Impl::loop() {
   pthread_setname_np(pthread_self(), ("npu-launch-" + std::to_string(owner.device())).c_str());
   t_running = &owner;
-  for (Ticket ticket = 1;; ++ticket) {
+  for (;;) {
     Record* record = nullptr;
     while (!(record = ring.front())) wait_for_work();
     run(*record);
     ring.pop();
-    finish(ticket);
+    finish(done.load(std::memory_order_relaxed) + 1);  // tickets between were of launches that ran inline
   }
 }
 
@@ -182,6 +181,8 @@ bool LaunchQueue::Impl::wait(Ticket ticket, Clock::time_point deadline) noexcept
 Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& stream, const void* payload,
                                      size_t size, uint64_t activity) {
   std::unique_lock lock(inline_mutex);
+  // What was queued before the mode changed comes first.
+  if (C10_UNLIKELY(done.load() < issued.load())) wait(issued.load(), Clock::time_point::max());
   const Ticket ticket = issued.fetch_add(1) + 1;
   const LaunchQueue* before = std::exchange(t_running, &owner);
   auto end = [&] {
@@ -240,11 +241,16 @@ Ticket LaunchQueue::enqueue(const TaskKind& kind, detail::StreamState& stream, c
   TORCH_CHECK(t_running != this, "'", kind.name,
               "' was enqueued by a task of the same launch queue, which would deadlock");
   const EnqueueScope activity(kind, device_, payload);
-  if (impl_->inline_mode) return impl_->run_inline(kind, stream, payload, size, activity.id);
+  Impl& q = *impl_;
+  if (q.inline_mode.load(std::memory_order_relaxed))
+    return q.run_inline(kind, stream, payload, size, activity.id);
 
   const Location where = capture_location();
-  Impl& q = *impl_;
   std::unique_lock lock(q.mutex);
+  if (C10_UNLIKELY(q.inline_mode.load(std::memory_order_relaxed))) {  // since a moment
+    lock.unlock();
+    return q.run_inline(kind, stream, payload, size, activity.id);
+  }
   if (C10_UNLIKELY(!q.started)) q.start();
   Record* record = nullptr;
   for (;;) {
@@ -283,11 +289,39 @@ Ticket LaunchQueue::enqueue_named(const char* name, const NPUStream& stream, Tas
   return enqueue(TaskKind{name, run, nullptr}, stream, payload, size);
 }
 
+namespace {
+
+std::atomic<int> g_queued{-1};  // what set_queued_launches() said; -1: what the environment says
+
+}  // namespace
+
+bool queued_launches() noexcept {
+  const int set = g_queued.load();
+  return set < 0 ? env().task_queue && !env().launch_blocking : set != 0;
+}
+
+void set_queued_launches(bool queued) {
+  TORCH_CHECK(
+      !queued || !env().launch_blocking,
+      "ASCEND_LAUNCH_BLOCKING=1 asks for launches on the calling thread: unset it to use the launch queue");
+  std::lock_guard lock(creation_mutex());
+  g_queued.store(queued);
+  for (DeviceIndex device = 0; device < kMaxDevices; ++device) {
+    if (LaunchQueue* q = LaunchQueue::started(device)) q->set_inline(!queued);
+  }
+}
+
 void LaunchQueue::flush() noexcept { flush(impl_->issued.load(std::memory_order_acquire)); }
 
 void LaunchQueue::flush(Ticket ticket) noexcept {
   if (t_running == this || in_bad_fork()) return;
   impl_->wait(ticket, Clock::time_point::max());
+}
+
+void LaunchQueue::set_inline(bool inline_mode) {
+  Impl& q = *impl_;
+  std::scoped_lock lock(q.inline_mutex, q.mutex);  // a launch that runs inline ends before the queue is used
+  q.inline_mode.store(inline_mode, std::memory_order_relaxed);
 }
 
 bool LaunchQueue::flush_for(int milliseconds) noexcept {

@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kWorkspaceStep = size_t{2} << 20;
 
 std::atomic<ReclaimHook> g_reclaim{nullptr};
+std::atomic<size_t> g_bytes[kMaxDevices];
 
 // Frees a stream's workspace once its last user on the device is done. Bytes freed.
 size_t release(detail::StreamState& stream) {
@@ -24,6 +25,7 @@ size_t release(detail::StreamState& stream) {
   NPU_CHECK(cann().aclrtSynchronizeStream(stream.handle()));
   NPU_CHECK(cann().aclrtFree(stream.workspace));
   stream.workspace = nullptr;
+  g_bytes[stream.device].fetch_sub(stream.workspace_bytes, std::memory_order_relaxed);
   return std::exchange(stream.workspace_bytes, 0);
 }
 
@@ -52,6 +54,7 @@ void* Launcher::workspace(detail::StreamState& stream, size_t bytes) {
   if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
   stream.workspace = memory;
   stream.workspace_bytes = wanted;
+  g_bytes[stream.device].fetch_add(wanted, std::memory_order_relaxed);
   return memory;
 }
 
@@ -61,6 +64,10 @@ size_t Launcher::release_workspaces() {
       device_, [](detail::StreamState& s, void* total) { *static_cast<size_t*>(total) += release(s); },
       &freed);
   return freed;
+}
+
+size_t workspace_bytes(DeviceIndex device) noexcept {
+  return g_bytes[device].load(std::memory_order_relaxed);
 }
 
 }  // namespace npu

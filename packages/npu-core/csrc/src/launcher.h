@@ -32,4 +32,7 @@ class Launcher {
   DeviceIndex device_;
 };
 
+// What the workspaces of a device's streams hold now.
+size_t workspace_bytes(DeviceIndex device) noexcept;
+
 }  // namespace npu

@@ -2,6 +2,7 @@
 #include "npu/core/table.h"
 
 #include "activity.h"
+#include "cube_math.h"
 #include "launch_slots.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/cann.h"
@@ -74,6 +75,10 @@ npu_status slot_set_activity_hooks(const npu_activity_hooks* hooks) {
   return guarded([&] { set_activity_hooks(hooks); });
 }
 
+int32_t slot_cube_math(int32_t kind) {
+  return kind >= 0 && kind < NPU_CUBE_KINDS ? cube_math(static_cast<npu_cube>(kind)) : 0;
+}
+
 }  // namespace
 
 const npu_core_table* core_table() noexcept {
@@ -96,6 +101,7 @@ const npu_core_table* core_table() noexcept {
       .supports_dtype = &slot_supports_dtype,
       .note_fallback = &slot_note_fallback,
       .set_activity_hooks = &slot_set_activity_hooks,
+      .cube_math = &slot_cube_math,
   };
   return &table;
 }

@@ -10,7 +10,7 @@ which Python makes a `torch.Stream` or a class derived from it.
 from collections.abc import Callable
 from typing import Any, final
 
-from torch import Generator
+from torch import Generator, Tensor
 
 Triple = tuple[int, int, int]
 
@@ -133,6 +133,9 @@ def event_elapsed_time(begin: int, end: int) -> float:
     """Milliseconds between two events, given by their `event_id`: torch.Event.elapsed_time of torch 2.13 refuses
     instances of a class derived from torch.Event."""
 
+def event_recorded_time(event: int) -> int:
+    """Microseconds of the device's clock. ValueError without timing, NotImplementedError if CANN does not tell."""
+
 # --- device memory ---------------------------------------------------------------------------------------------------
 
 def memory_stats(device: int) -> dict[str, Any]:
@@ -148,9 +151,56 @@ def empty_cache() -> None:
 def mem_get_info(device: int) -> tuple[int, int]:
     """(free, total) of the device. Initialises, and creates a context there."""
 
-def memory_snapshot(device: int = ...) -> list[dict[str, Any]]:
-    """Segments of all devices (-1) or one, in the format of `torch.cuda.memory_snapshot()`."""
+def memory_snapshot(pool: tuple[int, int] | None = ..., include_traces: bool = ...) -> dict[str, Any]:
+    """Segments of all devices, of all pools or of a private one, and the history of each device, in the format of
+    `torch.cuda.memory._snapshot()`."""
 
+def record_memory_history(
+    enabled: str | None,
+    context: str | None,
+    stacks: str,
+    max_entries: int,
+    clear_history: bool,
+    skip_actions: list[str],
+) -> None:
+    """As `torch.npu.memory._record_memory_history`. ValueError names a bad argument."""
+
+def attach_out_of_memory_observer(observer: Callable[[int, int, int, int], object]) -> None:
+    """Calls it with device, bytes asked, bytes of the device, bytes free, before each torch.OutOfMemoryError."""
+
+def set_memory_metadata(text: str) -> None: ...
+def memory_metadata() -> str: ...
+def erase_stream(tensor: Tensor, stream: Triple) -> None:
+    """Undoes `tensor.record_stream(stream)`."""
+
+@final
+class PluggableAllocator:
+    """Two C functions, by address, as `torch.npu.NPUPluggableAllocator` describes them."""
+
+    def __init__(self, allocate: int, free: int) -> None: ...
+
+def change_current_allocator(allocator: PluggableAllocator) -> None:
+    """RuntimeError after the first tensor."""
+
+def has_pluggable_allocator() -> bool: ...
+
+@final
+class MemPool:
+    """A private pool of the current device, kept as long as this object."""
+
+    def __init__(self, allocator: PluggableAllocator | None, use_on_oom: bool, no_split: bool) -> None: ...
+    @property
+    def id(self) -> tuple[int, int]: ...
+    @property
+    def device(self) -> int: ...
+    def use_count(self) -> int: ...
+
+def new_pool_id() -> tuple[int, int]: ...
+def begin_pool(device: int, id: tuple[int, int]) -> None:
+    """Sends this thread's allocations on `device` to a private pool."""
+
+def end_pool(device: int, id: tuple[int, int]) -> None: ...
+def empty_pool(id: tuple[int, int]) -> None: ...
 def set_memory_fraction(fraction: float, device: int) -> None:
     """Caps this process at `fraction` (0 to 1) of the device's total memory. ValueError outside."""
 
@@ -171,6 +221,8 @@ def set_allocator_settings(settings: str) -> None:
 
 def host_memory_stats() -> dict[str, Any]: ...
 def host_empty_cache() -> None: ...
+def reset_accumulated_host_memory_stats() -> None: ...
+def reset_peak_host_memory_stats() -> None: ...
 def is_pinned(pointer: int) -> bool:
     """[query] Whether the address lies in a pinned block of ours."""
 
@@ -186,6 +238,49 @@ def flush(device: int = ...) -> None:
 
 def set_locations(enabled: bool) -> None:
     """Whether launches note the Python line that enqueued them, for asynchronous errors. On from the start."""
+
+def task_queue() -> int:
+    """2: launches go through the queue's thread; 0: they run on the caller's."""
+
+def set_task_queue(queued: bool) -> None:
+    """RuntimeError under ASCEND_LAUNCH_BLOCKING=1 if `queued`."""
+
+# --- switches of CANN; NotImplementedError names what this CANN lacks -------------------------------------------------
+
+def set_system_parameter(device: int, option: int, value: int) -> None:
+    """`option`: aclSysParamOpt. After everything enqueued so far."""
+
+def set_device_limit(device: int, type: int, value: int) -> None:
+    """`type`: aclrtDevResLimitType; `value`: cores."""
+
+def device_limit(device: int, type: int) -> int: ...
+def reset_device_limit(device: int) -> None: ...
+def set_stream_limit(stream: Triple, type: int, value: int) -> None: ...
+def stream_limit(stream: Triple, type: int) -> int: ...
+def reset_stream_limit(stream: Triple) -> None: ...
+def init_dump() -> None: ...
+def set_dump(file: str) -> None: ...
+def finalize_dump() -> None: ...
+def set_operator_timeout(microseconds: int) -> int:
+    """What CANN rounded it to."""
+
+def broken_memory(device: int) -> list[tuple[int, int]]:
+    """Address and length of memory that the hardware could not correct."""
+
+def abort_tasks(device: int) -> None: ...
+def forget_error(device: int) -> None:
+    """Forgets the error of queued work that no call has raised yet."""
+
+def cann_attribute(attribute: int) -> int | None:
+    """[query] Of aclCannAttr; None if CANN does not tell."""
+
+def set_cube_math(kind: int, type: int) -> None:
+    """aclnn's cubeMathType for products (0) or convolutions (1)."""
+
+def set_sync_debug_mode(mode: int) -> None:
+    """0 off, 1 warn, 2 error."""
+
+def sync_debug_mode() -> int: ...
 
 # --- fallbacks to the CPU --------------------------------------------------------------------------------------------
 

@@ -31,7 +31,9 @@ SLOT(supports_dtype, 10);
 SLOT(note_fallback, 11);
 // 1.1
 SLOT(set_activity_hooks, 12);
-static_assert(NPU_CORE_SLOT_COUNT == 13 && sizeof(npu_core_table) == 16 + 8 * 13);
+// 1.2
+SLOT(cube_math, 13);
+static_assert(NPU_CORE_SLOT_COUNT == 14 && sizeof(npu_core_table) == 16 + 8 * 14);
 
 static_assert(sizeof(npu_activity) == 32 && offsetof(npu_activity, kind) == 0 &&
               offsetof(npu_activity, copy_kind) == 4 && offsetof(npu_activity, nbytes) == 8 &&
@@ -59,8 +61,8 @@ TEST(AbiLayout, TheTableSaysWhatItIs) {
   const npu_core_table* t = npu::core_table();
   EXPECT_EQ(t->struct_size, sizeof(npu_core_table));
   EXPECT_EQ(t->major, 1);
-  EXPECT_EQ(t->minor, 1);
-  EXPECT_EQ(t->slot_count, 13u);
+  EXPECT_EQ(t->minor, 2);
+  EXPECT_EQ(t->slot_count, 14u);
 }
 
 TEST(AbiLayout, NoSlotIsNull) {

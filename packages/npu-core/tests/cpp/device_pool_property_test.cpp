@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Random histories against a model: whatever the order of calls, the promises of device_pool.h hold after
 // each step.
+#include <optional>
 #include <random>
 
 #include "fake_pool_backend.h"
@@ -64,6 +65,16 @@ class History : public DevicePoolTest, public ::testing::WithParamInterface<int>
 
 TEST_P(History, KeepsEveryPromise) {
   std::mt19937 random(GetParam());
+  // Every third history in expandable segments, half of them with requests sent to private pools.
+  std::optional<Expandable> expandable;
+  if (GetParam() % 3 == 0) expandable.emplace();
+  backend.can_map = expandable.has_value();
+  const c10::MempoolId_t id{0, 1};
+  if (GetParam() % 2 == 0) {
+    pool.keep_private(id);
+    pool.begin_route(
+        id, [](c10::StreamId s) { return s == 1; }, false);
+  }
   auto pick = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
   std::vector<Live> live, waiting;  // waiting: freed, but work on `foreign` may still use it
   const c10::Stream foreign = stream(99);
@@ -83,7 +94,7 @@ TEST_P(History, KeepsEveryPromise) {
           live.push_back({b, b->ptr, b->ptr + b->size, asked});
           used.push_back(false);
         } catch (const c10::OutOfMemoryError&) {
-          // Only when what is live really leaves no room for another segment.
+          // Only when what is live, and the cache of the private pool, leave no room for another segment.
           EXPECT_GT(backend.used() + asked + 20 * MiB, 128 * MiB);
         }
         // A wait for the device inside lets the waiting blocks go.
@@ -123,6 +134,11 @@ TEST_P(History, KeepsEveryPromise) {
     if (HasFailure()) FAIL() << "seed " << GetParam() << ", step " << step;
   }
   for (const Live& l : live) pool.free(l.block);
+  if (GetParam() % 2 == 0) {
+    pool.end_route(id);
+    pool.release_private(id);
+    pool.release_private(id);
+  }
   pool.empty_cache();
   EXPECT_EQ(backend.used(), 0u);
   EXPECT_EQ(backend.live_events, 0);

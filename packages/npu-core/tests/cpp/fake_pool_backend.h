@@ -2,11 +2,13 @@
 // A device of a given capacity for tests of DevicePool: streams advance only when told to.
 #pragma once
 
+#include <c10/core/AllocatorConfig.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <vector>
 
@@ -40,6 +42,41 @@ class FakeBackend final : public PoolBackend {
     used_ -= it->second;
     live_.erase(it);
   }
+
+  size_t address_range(size_t granule) override {
+    return can_map ? (capacity_ + capacity_ / 8) / granule * granule : 0;
+  }
+  void* reserve(size_t nbytes) override {
+    char* ptr = next_;
+    next_ += nbytes + 4096;
+    reserved_[ptr] = nbytes;
+    return ptr;
+  }
+  void unreserve(void* ptr) noexcept override {
+    auto* const begin = static_cast<char*>(ptr);
+    auto next = mapped_.lower_bound(begin);
+    EXPECT_TRUE(next == mapped_.end() || *next >= begin + reserved_[begin]) << "memory is still mapped there";
+    EXPECT_EQ(reserved_.erase(begin), 1u);
+  }
+  bool map(void* ptr, size_t nbytes, size_t granule) override {
+    EXPECT_EQ(nbytes % granule, 0u);
+    if (used_ + nbytes > capacity_) return false;
+    used_ += nbytes;
+    for (size_t done = 0; done < nbytes; done += granule)
+      EXPECT_TRUE(mapped_.insert(static_cast<char*>(ptr) + done).second) << "mapped twice";
+    return true;
+  }
+  void unmap(void* ptr, size_t nbytes, size_t granule) noexcept override {
+    used_ -= nbytes;
+    for (size_t done = 0; done < nbytes; done += granule)
+      EXPECT_EQ(mapped_.erase(static_cast<char*>(ptr) + done), 1u) << "unmapped what was not mapped";
+  }
+  bool is_mapped(const char* ptr, size_t granule) const {
+    auto it = mapped_.upper_bound(const_cast<char*>(ptr));
+    return it != mapped_.begin() && ptr < *std::prev(it) + granule;
+  }
+  size_t ranges() const { return reserved_.size(); }
+
   void quiesce() override {
     ++quiesces;
     if (during_quiesce) during_quiesce();
@@ -73,6 +110,7 @@ class FakeBackend final : public PoolBackend {
   int allocations = 0;
   int quiesces = 0;
   int live_events = 0;
+  bool can_map = false;
   bool fail_record = false;
   bool lose_events = false;  // their records turn out to have failed
   bool fail_quiesce = false;
@@ -93,8 +131,19 @@ class FakeBackend final : public PoolBackend {
   size_t used_ = 0;
   char* next_ = reinterpret_cast<char*>(uintptr_t{1} << 40);
   std::map<char*, size_t> live_;
+  std::map<char*, size_t> reserved_;
+  std::set<char*> mapped_;
   std::map<c10::Stream, uint64_t, ById> issued_;
   std::map<c10::Stream, uint64_t, ById> passed_;
+};
+
+// Expandable segments for as long as it lives.
+struct Expandable {
+  Expandable() { set("expandable_segments:True"); }
+  ~Expandable() { set("expandable_segments:False"); }
+  static void set(const char* text) {
+    c10::CachingAllocator::AcceleratorAllocatorConfig::instance().parseArgs(text);
+  }
 };
 
 class DevicePoolTest : public ::testing::Test {

@@ -11,21 +11,31 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import npu_core
+from torch_npu.checksum import matmul_checksum as matmul_checksum
 from torch_npu.dtypes import NUMBERS
-
-__version__ = "2.13.0+modular.1"
+from torch_npu.version import __version__
 
 #: Modules of the official torch_npu that have no counterpart yet, with the wheel that will bring them.
 _LATER = {
     "distributed": "npu-dist",
     "optim": "torch-npu",
-    "utils": "torch-npu",
     "onnx": "torch-npu",
     "dynamo": "npu-core",
 }
 
+#: Dtypes of torch that no operator of the device takes.
+unsupported_dtype = [torch.quint8, torch.quint4x2, torch.quint2x4, torch.qint32, torch.qint8]
+
 if TYPE_CHECKING:
     npu: Any
+
+
+def erase_stream(tensor: torch.Tensor, stream: torch.Stream) -> None:
+    """Undoes `tensor.record_stream(stream)`: the caller knows that the work there is done, so that the memory may be
+    reused without waiting for it."""
+    from npu_core import _binding
+
+    _binding.C.erase_stream(tensor, (stream.stream_id, stream.device_index, stream.device_type))
 
 
 def _adopt() -> None:
@@ -60,3 +70,5 @@ def __getattr__(name: str) -> Any:
 
 
 _adopt()
+
+from torch_npu import utils, version  # noqa: E402, F401 - they ask for torch.npu

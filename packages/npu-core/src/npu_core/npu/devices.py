@@ -9,7 +9,7 @@ import torch
 from npu_core import _binding, runtimes
 from npu_core.notices import say
 from npu_core.npu import _probe
-from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index
+from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index, not_there
 
 #: aclDataType of bfloat16.
 _ACL_BF16 = 27
@@ -120,9 +120,10 @@ class DeviceProperties:
     L2_cache_size: int
 
 
-def get_device_properties(device: Device = None) -> DeviceProperties:
-    """Name, memory and core counts of `device`. RuntimeError without a runtime, with the remedy."""
-    index = _query_index(device)
+def get_device_properties(device_name: Device = None, *, device: Device = None) -> DeviceProperties:
+    """Name, memory and core counts of a device, by torch_npu's keyword or torch's. RuntimeError without a runtime, with
+    the remedy."""
+    index = _query_index(device if device_name is None else device_name)
     told = _properties(index)
     total = told.total_memory
     if total == 0:  # CANN tells it only within a context, and this process may have none
@@ -139,9 +140,9 @@ def get_device_properties(device: Device = None) -> DeviceProperties:
     )
 
 
-def get_device_name(device: Device = None) -> str:
-    """CANN's name of `device`, "Ascend910B2", and after it what the runtime says of its devices."""
-    return _name(_properties(_query_index(device)))
+def get_device_name(device_name: Device = None, *, device: Device = None) -> str:
+    """CANN's name of a device, "Ascend910B2", and after it what the runtime says of its devices."""
+    return _name(_properties(_query_index(device if device_name is None else device_name)))
 
 
 def get_device_capability(device: Device = None) -> tuple[int, int]:
@@ -160,16 +161,51 @@ def _name(told: Any) -> str:
     return f"{told.name}{chosen.label if chosen else ''}"
 
 
-def can_device_access_peer(device: Device, peer_device: Device) -> bool:
-    """Whether `device` can read the memory of `peer_device`."""
+def can_device_access_peer(device_id: Device, peer_device_id: Device) -> bool:
+    """Whether `device_id` can read the memory of `peer_device_id`."""
     _lazy_init()
-    return bool(_binding.C.can_device_access_peer(_get_device_index(device), _get_device_index(peer_device)))
+    return bool(_binding.C.can_device_access_peer(_get_device_index(device_id), _get_device_index(peer_device_id)))
 
 
 def utilization(device: Device = None) -> int:
     """Percent of the last sample period in which AI Cores of `device` were busy."""
     _binding.choose_runtime()
     return int(_binding.C.utilization(_query_index(device)))
+
+
+def temperature(device: Device = None) -> int:
+    """Degrees Celsius. Always NotImplementedError: CANN's runtime does not tell."""
+    raise not_there(
+        "temperature", f"CANN's runtime does not tell; run `npu-smi info -t temp -i {_query_index(device)}`"
+    )
+
+
+#: torch_npu's numbers of SoCs.
+_SOC_VERSIONS = {
+    name: first + place
+    for first, names in {
+        100: ("Ascend910PremiumA", "Ascend910ProA", "Ascend910A", "Ascend910ProB", "Ascend910B"),
+        200: ("Ascend310P1", "Ascend310P2", "Ascend310P3", "Ascend310P4", "Ascend310P5", "Ascend310P6", "Ascend310P7"),
+        220: ("Ascend910B1", "Ascend910B2", "Ascend910B2C", "Ascend910B3", "Ascend910B4", "Ascend910B4-1"),
+        240: ("Ascend310B1", "Ascend310B2", "Ascend310B3", "Ascend310B4"),
+        250: (
+            "Ascend910_9391",
+            "Ascend910_9392",
+            "Ascend910_9381",
+            "Ascend910_9382",
+            "Ascend910_9372",
+            "Ascend910_9362",
+        ),
+    }.items()
+    for place, name in enumerate(names)
+}
+
+
+def get_soc_version() -> int:
+    """torch_npu's number of the SoC: 221 for Ascend910B2; -1 for one without a number."""
+    _binding.choose_runtime()
+    name = str(_binding.C.soc_name())
+    return 260 if name.startswith("Ascend950") else _SOC_VERSIONS.get(name, -1)
 
 
 def is_bf16_supported(including_emulation: bool = False) -> bool:

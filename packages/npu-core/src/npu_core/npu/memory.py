@@ -1,4 +1,5 @@
 """The caching allocators of device and pinned memory: sizes, statistics, limits. All sizes are bytes."""
+# ruff: noqa: F401 - what torch.cuda.memory has, torch.npu.memory has, wherever it lives
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -8,8 +9,26 @@ import torch
 
 from npu_core import _binding
 from npu_core.npu import _probe, summary
-from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index, not_there
+from npu_core.npu._utils import Device, _get_device_index, _lazy_init, _query_index
 from npu_core.npu.devices import is_initialized
+from npu_core.npu.memory_history import (
+    _attach_out_of_memory_observer,
+    _dump_snapshot,
+    _get_memory_metadata,
+    _record_memory_history,
+    _save_memory_usage,
+    _save_segment_usage,
+    _set_memory_metadata,
+    _snapshot,
+)
+from npu_core.npu.pools import (
+    MemPool,
+    NPUPluggableAllocator,
+    _get_current_allocator,
+    _NPUAllocator,
+    change_current_allocator,
+    use_mem_pool,
+)
 from npu_core.npu.streams import current_stream
 
 
@@ -104,11 +123,9 @@ def mem_get_info(device: Device = None) -> tuple[int, int]:
     return int(free), int(total)
 
 
-def memory_snapshot(mempool_id: tuple[int, int] | None = None) -> list[dict[str, Any]]:
-    """Every segment of every device, in the format of `torch.cuda.memory_snapshot()`."""
-    if mempool_id is not None:
-        raise not_there("memory_snapshot(mempool_id=...)")
-    return list(_binding.C.memory_snapshot(-1)) if is_initialized() else []
+def memory_snapshot(mempool_id: tuple[int, int] | None = None, include_traces: bool = True) -> list[dict[str, Any]]:
+    """Every segment of every device, or of one private pool, in the format of `torch.cuda.memory_snapshot()`."""
+    return list(_binding.C.memory_snapshot(mempool_id, include_traces)["segments"]) if is_initialized() else []
 
 
 def memory_summary(device: Device = None, abbreviated: bool = False) -> str:
@@ -145,8 +162,8 @@ def caching_allocator_delete(mem_ptr: int) -> None:
 
 
 def get_allocator_backend() -> str:
-    """Name of the allocator in use."""
-    return "native"
+    """Name of the allocator in use: "native", or "pluggable" after `change_current_allocator`."""
+    return _get_current_allocator()
 
 
 def _set_allocator_settings(settings: str) -> None:
@@ -164,36 +181,30 @@ def host_memory_stats() -> "OrderedDict[str, Any]":
     return OrderedDict(sorted(_flat(host_memory_stats_as_nested_dict())))
 
 
+def reset_accumulated_host_memory_stats() -> None:
+    """Sets every historical count of the pinned host allocator to zero."""
+    if is_initialized():
+        _binding.C.reset_accumulated_host_memory_stats()
+
+
+def reset_peak_host_memory_stats() -> None:
+    """Sets every peak of the pinned host allocator to the current value."""
+    if is_initialized():
+        _binding.C.reset_peak_host_memory_stats()
+
+
 def host_empty_cache() -> None:
     """Returns cached pinned memory that nothing uses."""
     if is_initialized():
         _binding.C.host_empty_cache()
 
 
+def empty_virt_addr_cache() -> None:
+    """Returns addresses that no memory is behind. A segment that loses its last memory gives them up by itself, in
+    `empty_cache()`, so that is what this calls."""
+    empty_cache()
+
+
 def ipc_collect() -> None:
     """Releases memory that other processes shared and closed. None can be shared yet, so there is none to release."""
     _lazy_init()
-
-
-class MemPool:
-    """A private pool of the caching allocator. Not there yet."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise not_there("MemPool")
-
-
-class NPUPluggableAllocator:
-    """An allocator from a shared library. Not there yet."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise not_there("NPUPluggableAllocator")
-
-
-def use_mem_pool(pool: MemPool, device: Device = None) -> Any:
-    """Sends allocations to a private pool. Not there yet."""
-    raise not_there("use_mem_pool")
-
-
-def change_current_allocator(allocator: Any) -> None:
-    """Replaces the caching allocator. Not there yet."""
-    raise not_there("change_current_allocator")

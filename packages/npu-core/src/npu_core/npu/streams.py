@@ -16,7 +16,7 @@ class Event(torch.Event):
     Args:
         enable_timing: whether `elapsed_time` works on it.
         blocking: whether `synchronize` sleeps instead of spinning.
-        interprocess: not supported yet: NotImplementedError.
+        interprocess: NotImplementedError if set: see `ipc_handle`.
     """
 
     def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> "Event":
@@ -41,8 +41,37 @@ class Event(torch.Event):
         """Milliseconds from this event to `end_event`; both with timing and completed, else ValueError."""
         return float(_binding.C.event_elapsed_time(self.event_id, end_event.event_id))
 
+    def recorded_time(self) -> int:
+        """When the device passed this event, in microseconds of its own clock. Needs timing; waits for it."""
+        if not self.event_id:
+            raise ValueError("the event was never recorded: call record() first")
+        self.synchronize()
+        return int(_binding.C.event_recorded_time(self.event_id))
+
+    def reset(self, stream: torch.Stream | None = None) -> None:
+        """Nothing: an event takes a new position with each `record`, also while others wait for the last one."""
+
+    def ipc_handle(self) -> bytes:
+        """Would name the event for another process. Always NotImplementedError: npu-core does not share events."""
+        raise NotImplementedError("torch.npu.Event.ipc_handle: npu-core does not share events between processes")
+
+    @classmethod
+    def from_ipc_handle(cls, device: Device, handle: bytes) -> "Event":
+        """As `ipc_handle`."""
+        raise NotImplementedError("torch.npu.Event.from_ipc_handle: npu-core does not share events between processes")
+
     def __repr__(self) -> str:
         return f"<torch.npu.Event {self.npu_event:#x}>" if self.npu_event else "<torch.npu.Event uninitialized>"
+
+
+class ExternalEvent(Event):
+    """An event for code that orders the work of graphs by hand; outside of graphs it is an event like others.
+
+    Inside a capture it belongs to the graph, as others do: work of a replay cannot wait for a later `record` outside.
+    """
+
+    def __new__(cls) -> "ExternalEvent":
+        return super().__new__(cls, enable_timing=False)  # type: ignore[return-value]
 
 
 class Stream(torch.Stream):
@@ -92,6 +121,10 @@ class Stream(torch.Stream):
         event.record(self)
         return event
 
+    def set_data_preprocess_stream(self, is_data_preprocess_stream: bool = False) -> None:
+        """Says that the stream prepares data. torch_npu launches on it without its queue; here every stream has the
+        same queue, whose order is what makes it safe, so this changes nothing."""
+
     def __repr__(self) -> str:
         return f"<torch.npu.Stream device={self.device} stream_id={self.stream_id:#x}>"
 
@@ -105,11 +138,19 @@ class ExternalStream(Stream):
         return super().__new__(cls, **_named(triple))  # type: ignore[return-value]
 
 
+class SyncLaunchStream(Stream):
+    """A stream whose work is at CANN when a call returns: `npu_stream` may be handed to another library at any time.
+
+    torch_npu keeps its queue from such a stream. Here the address of every stream waits for the queue, so this is a
+    stream like others.
+    """
+
+
 class StreamContext:
     """Context manager behind `torch.npu.stream`."""
 
-    def __init__(self, stream: torch.Stream | None) -> None:
-        self.stream = stream
+    def __init__(self, stream_ctx: torch.Stream | None) -> None:
+        self.stream = stream_ctx
         self._before: Stream | None = None  # current stream of the current device
         self._there: Stream | None = None  # current stream of the stream's device, if that is another one
 

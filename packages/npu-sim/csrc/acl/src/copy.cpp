@@ -5,6 +5,7 @@
 #include "npu_sim/activity.h"
 #include "npu_sim/capture.h"
 #include "npu_sim/memory.h"
+#include "npu_sim/watch.h"
 
 using namespace npu_sim;
 
@@ -101,6 +102,11 @@ bool still_there(const char* call, const void* p, size_t count) {
   return false;
 }
 
+void note_copy(const char* call, const void* dst, const void* src, size_t count) {
+  note_access(call, "src", src, count, Access::read);
+  note_access(call, "dst", dst, count, Access::write);
+}
+
 // Waits for one task, not for what comes after it.
 int finish(Stream& stream, uint64_t ticket) {
   if (stream.on_worker() || deferring(stream)) return 0;
@@ -118,6 +124,7 @@ aclError aclrtMemcpy(void* dst, size_t destMax, const void* src, size_t count, a
   NPU_SIM_TRY(check_capture_allows("aclrtMemcpy", *context));
   const CallScope scope("aclrtMemcpy", {.count = count, .kind = kind, .async = false});
   const int64_t begin = scope.observed() ? activity_now() : 0;
+  if (watching() & kWatchCheck) note_copy("aclrtMemcpy", dst, src, count);
   std::memmove(shadow(dst), shadow(src), count);
   if (scope.observed()) scope.ran(context->device.id, begin, activity_now());
   return ACL_SUCCESS;
@@ -140,6 +147,7 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
   auto copy = [dst, src, count]() -> int {
     if (!still_there("aclrtMemcpyAsync", dst, count) || !still_there("aclrtMemcpyAsync", src, count))
       return ACL_ERROR_RT_SYS_DMA;
+    if (watching() & kWatchCheck) note_copy("aclrtMemcpyAsync", dst, src, count);
     std::memmove(shadow(dst), shadow(src), count);
     return 0;
   };
@@ -157,6 +165,7 @@ aclError aclrtMemset(void* devPtr, size_t maxCount, int32_t value, size_t count)
   const CallScope scope("aclrtMemset",
                         {.count = count, .value = static_cast<uint32_t>(value), .async = false});
   const int64_t begin = scope.observed() ? activity_now() : 0;
+  if (watching() & kWatchCheck) note_access("aclrtMemset", "devPtr", devPtr, count, Access::write);
   std::memset(shadow(devPtr), value, count);
   if (scope.observed()) scope.ran(context->device.id, begin, activity_now());
   return ACL_SUCCESS;
@@ -168,6 +177,7 @@ aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t c
   NPU_SIM_TRY(check_set(devPtr, maxCount, count));
   auto set = [devPtr, value, count]() -> int {
     if (!still_there("aclrtMemsetAsync", devPtr, count)) return ACL_ERROR_RT_SYS_DMA;
+    if (watching() & kWatchCheck) note_access("aclrtMemsetAsync", "devPtr", devPtr, count, Access::write);
     std::memset(shadow(devPtr), value, count);
     return 0;
   };
@@ -190,6 +200,11 @@ aclError aclrtMemcpy2d(void* dst, size_t dpitch, const void* src, size_t spitch,
   NPU_SIM_TRY(check_capture_allows("aclrtMemcpy2d", *context));
   auto* to = static_cast<char*>(shadow(dst));
   auto* from = static_cast<const char*>(shadow(src));
-  for (size_t row = 0; row < height; ++row) std::memmove(to + row * dpitch, from + row * spitch, width);
+  for (size_t row = 0; row < height; ++row) {
+    if (watching() & kWatchCheck)
+      note_copy("aclrtMemcpy2d", static_cast<char*>(dst) + row * dpitch,
+                static_cast<const char*>(src) + row * spitch, width);
+    std::memmove(to + row * dpitch, from + row * spitch, width);
+  }
   return ACL_SUCCESS;
 }

@@ -121,6 +121,8 @@ aclError aclrtQueryEventStatus(aclrtEvent event, aclrtEventRecordedStatus* statu
   NPU_SIM_TRY(e->refuse_captured("aclrtQueryEventStatus"));
   auto mark = e->latest();
   bool complete = mark ? mark->reached() : e->reusable;  // nothing recorded: nothing to wait for
+  if (complete && watching())
+    if (auto learnt = e->latest()) learnt->learn();
   *status = complete ? ACL_EVENT_RECORDED_STATUS_COMPLETE : ACL_EVENT_RECORDED_STATUS_NOT_READY;
   return ACL_SUCCESS;
 }

@@ -48,8 +48,9 @@ int allocate(void** out, uint64_t size, aclrtMemMallocPolicy policy, uint64_t pa
                     : kind == Pages::huge || (kind == Pages::any && size >= kHugePage) ? kHugePage
                                                                                        : kAlignment;
     wanted = round_up(round_up(size, 32) + (kind == Pages::huge_1g ? 0 : padding), unit);
-    *out = memory.allocate(wanted, unit);
+    if (!(watching() & kWatchFaults) || !inject_allocation_fault()) *out = memory.allocate(wanted, unit);
   }
+  if (*out && (watching() & kWatchCheck)) note_allocated(*out, wanted);
   if (*out) return 0;
   return fail(ACL_ERROR_RT_MEMORY_ALLOCATION, "npu:" + std::to_string(context->device.id) + " has no " +
                                                   std::to_string(wanted) +
@@ -84,6 +85,8 @@ aclError aclrtFree(void* devPtr) {
   for (int id = 0; id < device_count(); ++id) {
     Device* device = opened_device(id);
     bool inside = device && device->memory.offset(devPtr) < device->memory.total();
+    if (inside && (watching() & kWatchCheck))
+      if (uint64_t size = device->memory.allocation_size(devPtr)) note_freed("aclrtFree", devPtr, size);
     if (inside && device->memory.release(devPtr)) return ACL_SUCCESS;
   }
   return fail(ACL_ERROR_RT_MEMORY_FREE,

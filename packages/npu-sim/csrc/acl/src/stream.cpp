@@ -84,7 +84,7 @@ aclError aclrtStreamQuery(aclrtStream stream, aclrtStreamStatus* status) {
   NPU_SIM_TRY(require_pointer(status, "status"));
   NPU_SIM_TRY(stream_of(stream, &s));
   NPU_SIM_TRY(refuse_captured(*s, "aclrtStreamQuery"));
-  bool complete = s->completed(s->submitted());
+  bool complete = s->finished();
   *status = complete ? ACL_STREAM_STATUS_COMPLETE : ACL_STREAM_STATUS_NOT_READY;
   return complete ? s->report() : ACL_SUCCESS;
 }

@@ -1,10 +1,14 @@
 #include "job.h"
 
+#include <algorithm>
+#include <string_view>
+
 #include "npu_sim/activity.h"
 #include "npu_sim/capture.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
 #include "npu_sim/stream.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim::hccl {
 namespace {
@@ -41,7 +45,21 @@ class Job {
       if (!owns(o.address, o.bytes, nullptr))
         return comm_->fail(HCCL_E_MEMORY, std::string(call_) + ": " + o.name +
                                               " was freed before the stream reached the operation");
+    if (watching() & (kWatchCheck | kWatchTiming)) note_operands();
     return run_();
+  }
+
+  void note_operands() const {
+    KernelCost cost;
+    for (const Operand& o : operands_) {
+      const std::string_view name = o.name;
+      const Access access = name == "sendBuf"   ? Access::read
+                            : name == "recvBuf" ? Access::write
+                                                : Access::both;
+      if (watching() & kWatchCheck) note_access(call_, o.name, o.address, o.bytes, access);
+      cost.bytes = std::max(cost.bytes, static_cast<double>(o.bytes));
+    }
+    note_cost(cost);
   }
 
   const std::shared_ptr<Communicator> comm_;

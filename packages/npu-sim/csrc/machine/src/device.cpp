@@ -5,6 +5,7 @@
 #include "npu_sim/capture.h"
 #include "npu_sim/context.h"
 #include "npu_sim/queue.h"
+#include "watch.h"
 
 namespace npu_sim {
 
@@ -77,6 +78,7 @@ bool Device::release_primary(bool force) {
   }
   ended->destroy();
   memory.clear();
+  if (watching() & kWatchCheck) check_reset_device(memory.base(), memory.total());
   clear_fault();
   return true;
 }

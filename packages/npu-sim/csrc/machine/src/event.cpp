@@ -5,6 +5,7 @@
 #include "npu_sim/capture.h"
 #include "npu_sim/device.h"
 #include "npu_sim/machine.h"
+#include "watch.h"
 
 namespace npu_sim {
 namespace {
@@ -21,6 +22,11 @@ HandleTable<Event>& events() {
 
 void Mark::reach() {
   time_ns_ = std::chrono::nanoseconds(Clock::now().time_since_epoch()).count();
+  if (watching()) [[unlikely]] {
+    if (watching() & kWatchCheck) known_ = check_release();
+    if (const Stream* worker = worker_stream(); worker && (watching() & kWatchTiming))
+      time_ns_ = timing_now(*worker);
+  }
   {
     std::lock_guard lock(mutex_);
     reached_.store(true, std::memory_order_release);
@@ -29,6 +35,19 @@ void Mark::reach() {
 }
 
 bool Mark::wait(Clock::time_point deadline, const Stream* waiter) {
+  if (!await(deadline, waiter)) return false;
+  if (watching()) [[unlikely]]
+    learn();
+  return true;
+}
+
+void Mark::learn() const {
+  if (watching() & kWatchCheck) check_acquire(known_);
+  if (const Stream* worker = worker_stream(); worker && (watching() & kWatchTiming))
+    timing_wait(*worker, time_ns_);
+}
+
+bool Mark::await(Clock::time_point deadline, const Stream* waiter) {
   if (reached()) return true;
   std::unique_lock lock(mutex_);
   while (!reached()) {

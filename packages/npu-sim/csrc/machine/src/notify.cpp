@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "npu_sim/machine.h"
+#include "watch.h"
 
 namespace npu_sim {
 
@@ -16,6 +17,7 @@ int Notify::record(const std::shared_ptr<Notify>& notify, Stream& stream) {
     {
       std::lock_guard lock(notify->mutex_);
       notify->set_ = true;
+      if (watching() & kWatchCheck) notify->known_ = check_release();
     }
     notify->changed_.notify_all();
     return 0;
@@ -31,6 +33,7 @@ bool Notify::take(Clock::time_point deadline, const Stream& waiter) {
     changed_.wait_until(lock, std::min(deadline, Clock::now() + std::chrono::milliseconds(20)));
   }
   set_ = false;
+  if (watching() & kWatchCheck) check_acquire(known_);
   return true;
 }
 

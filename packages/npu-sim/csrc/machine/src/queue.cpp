@@ -11,6 +11,7 @@
 #include "npu_sim/context.h"
 #include "npu_sim/device.h"
 #include "npu_sim/machine.h"
+#include "watch.h"
 
 namespace npu_sim {
 namespace {
@@ -76,6 +77,9 @@ int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket
                 std::string(name) + " is refused: the stream stops on failure, and " + error_message_);
   }
   std::unique_ptr<PendingActivity> activity(pending_activity());
+  std::unique_ptr<Stamp> stamp;
+  if (watching()) [[unlikely]]
+    stamp = make_stamp();
   std::unique_lock lock(mutex_);
   if (pending_.size() >= kDepth && !on_worker()) {
     ++waiters_;
@@ -85,7 +89,7 @@ int Stream::enqueue(const char* name, Task task, Engine engine, uint64_t* ticket
   // After the wait: the stream may have been destroyed meanwhile, and nobody would run the task.
   if (closed_)
     return fail(ACL_ERROR_RT_INVALID_HANDLE, std::string(name) + " is refused: its stream was destroyed");
-  pending_.push_back({name, std::move(task), engine, std::move(activity)});
+  pending_.push_back({name, std::move(task), engine, std::move(activity), std::move(stamp)});
   uint64_t mine = submitted_.load(std::memory_order_relaxed) + 1;
   submitted_.store(mine, std::memory_order_release);
   if (ticket) *ticket = mine;
@@ -125,7 +129,7 @@ void Stream::work() {
   std::vector<Item> batch;
   while (take(batch)) {
     for (Item& item : batch) {
-      run({item.name, item.task, item.engine, item.activity.get()});
+      run({item.name, item.task, item.engine, item.activity.get(), item.stamp.get()});
       // What the task captured goes before anyone learns that it is complete.
       { Task gone(std::move(item.task)); }
       completed_.fetch_add(1);
@@ -148,7 +152,10 @@ void Stream::run(const Work& work) {
   if (!begin_task())
     for (;;) pause();
   try {
-    code = work.activity ? perform(work) : work.task();
+    if (watching()) [[unlikely]]
+      code = run_watched(work);
+    else
+      code = work.activity ? perform(work) : work.task();
     if (code) message = take_error_message();
   } catch (const std::exception& e) {
     code = ACL_ERROR_RT_AICORE_EXCEPTION;
@@ -163,11 +170,14 @@ void Stream::run(const Work& work) {
 int Stream::perform(const Work& work) {
   const int64_t begin = activity_now();
   const int code = work.task();
-  const int64_t end = activity_now();
-  if (const auto* observer = activity_observer.load(std::memory_order_acquire))
-    observer->task_ran({work.name, work.engine, device.id, id, work.activity->correlation, begin, end,
-                        work.activity->facts});
+  tell(work, begin, activity_now());
   return code;
+}
+
+void Stream::tell(const Work& work, int64_t begin_ns, int64_t end_ns) {
+  if (const auto* observer = activity_observer.load(std::memory_order_acquire))
+    observer->task_ran({work.name, work.engine, device.id, id, work.activity->correlation, begin_ns, end_ns,
+                        work.activity->facts});
 }
 
 void Stream::record_error(const char* name, int code, const std::string& message) {
@@ -194,7 +204,19 @@ int Stream::report() {
   return std::exchange(error_, 0);
 }
 
+bool Stream::finished() {
+  if (!completed(submitted())) return false;
+  if (watching() & kWatchCheck) check_joined(*this);
+  return true;
+}
+
 bool Stream::wait(uint64_t ticket, Clock::time_point deadline) {
+  const bool in_time = await(ticket, deadline);
+  if (in_time && (watching() & kWatchCheck)) check_joined(*this);
+  return in_time;
+}
+
+bool Stream::await(uint64_t ticket, Clock::time_point deadline) {
   if (completed(ticket) || spin([&] { return completed(ticket); })) return true;
   std::unique_lock lock(mutex_);
   ++waiters_;
@@ -249,6 +271,11 @@ void Stream::close() {
   closed_ = true;
   work_ready_.notify_all();
   progress_.notify_all();  // who waits for room would wait for ever
+}
+
+bool Stream::closed() {
+  std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 int stream_of(aclrtStream handle, std::shared_ptr<Stream>* stream) {

@@ -6,9 +6,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 #include <string_view>
+#include <tuple>
 
+#include "npu_sim/check.h"
 #include "npu_sim/soc.h"
+#include "npu_sim/trace.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim {
 namespace {
@@ -83,6 +88,56 @@ class Reader {
   std::string error;
 };
 
+// Two numbers, not negative, with a comma between them.
+std::optional<std::pair<double, double>> pair_of_numbers(const std::string& text) {
+  std::istringstream in(text);
+  double a = -1, b = -1;
+  char comma = 0;
+  if (!(in >> a >> comma >> b) || comma != ',' || a < 0 || b < 0 || !in.eof()) return std::nullopt;
+  return std::pair(a, b);
+}
+
+// What looks at kernels, or replaces them.
+void read_watches(Reader& in, Settings& s, const SocProfile* soc) {
+  auto wrong = [&](const char* name, const std::string& expected, const std::string& found) {
+    if (in.error.empty()) in.error = std::string(name) + " must be " + expected + ", found '" + found + "'";
+  };
+  if (auto text = variable("NPU_SIM_KERNELS")) {
+    s.null_kernels = *text == "null";
+    if (!s.null_kernels && *text != "real") wrong("NPU_SIM_KERNELS", "real or null", *text);
+  }
+  if (auto text = variable("NPU_SIM_CALL_COST")) {
+    if (auto us = pair_of_numbers(*text)) {
+      s.phase_ns[0] = static_cast<int64_t>(us->first * 1000);
+      s.phase_ns[1] = static_cast<int64_t>(us->second * 1000);
+    } else {
+      wrong("NPU_SIM_CALL_COST", "microseconds of both phases such as 3,2.5", *text);
+    }
+  }
+  if (auto text = variable("NPU_SIM_TRACE")) s.trace = *text;
+  if (auto text = variable("NPU_SIM_FAULTS"))
+    if (std::string error; !parse_faults(*text, &s.faults, &error) && in.error.empty())
+      in.error = "NPU_SIM_FAULTS must be " + error;
+  if (auto text = variable("NPU_SIM_CHECK"))
+    if (!parse_checks(*text, &s.checks)) wrong("NPU_SIM_CHECK", "a list of race, lifetime and init", *text);
+  if (soc && soc->fp16_tflops > 0) s.peak_tflops = static_cast<double>(soc->fp16_tflops);
+  if (soc && soc->hbm_gbps > 0) s.peak_gbytes = static_cast<double>(soc->hbm_gbps);
+  if (auto text = variable("NPU_SIM_PEAK")) {
+    auto peaks = pair_of_numbers(*text);
+    if (!peaks || peaks->first == 0 || peaks->second == 0)
+      wrong("NPU_SIM_PEAK", "TFLOPS and GB/s above 0 such as 376,1600", *text);
+    else
+      std::tie(s.peak_tflops, s.peak_gbytes) = *peaks;
+  }
+  if (auto text = variable("NPU_SIM_TIMING")) {
+    s.timing = *text == "model";
+    if (!s.timing && *text != "host") wrong("NPU_SIM_TIMING", "host or model", *text);
+  }
+  if (s.timing && (s.peak_tflops <= 0 || s.peak_gbytes <= 0) && in.error.empty())
+    in.error = "NPU_SIM_TIMING=model needs NPU_SIM_PEAK=<TFLOPS>,<GB/s> with NPU_SIM_SOC=" + s.soc +
+               ": no public source states its peaks";
+}
+
 Settings read_settings() {
   Settings s;
   Reader in;
@@ -101,6 +156,7 @@ Settings read_settings() {
   if (soc && s.hbm_bytes == 0 && in.error.empty())
     in.error = "NPU_SIM_SOC=" + s.soc + " needs NPU_SIM_HBM=<GB>G, for example NPU_SIM_HBM=32G: no public " +
                "source states how much memory " + s.soc + " has, so npu-sim has no device of it";
+  read_watches(in, s, soc);
   s.visible_devices = visible(s.devices);
   s.error = std::move(in.error);
   return s;
@@ -109,7 +165,15 @@ Settings read_settings() {
 }  // namespace
 
 const Settings& settings() {
-  static const Settings* s = new Settings(read_settings());
+  static const Settings* s = [] {
+    auto* read = new Settings(read_settings());
+    if (!read->faults.empty()) set_faults(read->faults);
+    if (read->checks) set_checks(read->checks);
+    if (read->timing) watched.fetch_or(kWatchTiming);
+    if (!read->trace.empty() && !open_trace(read->trace) && read->error.empty())
+      read->error = "NPU_SIM_TRACE must name a file that can be written, found '" + read->trace + "'";
+    return read;
+  }();
   return *s;
 }
 

@@ -18,6 +18,7 @@
 #include "npu_sim/handle_table.h"
 #include "npu_sim/machine.h"
 #include "npu_sim/memory.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim {
 namespace {
@@ -125,7 +126,8 @@ int release_address(void* address) {
 int allocate_physical(int device, uint64_t size, aclrtDrvMemHandle* handle) {
   Device* d = nullptr;
   if (int code = open_device(device, &d)) return code;
-  void* memory = d->memory.allocate(size, kHugePage);
+  const bool fails = (watching() & kWatchFaults) && inject_allocation_fault();
+  void* memory = fails ? nullptr : d->memory.allocate(size, kHugePage);
   if (!memory)
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "npu:" + std::to_string(device) + " has no " + std::to_string(size) +

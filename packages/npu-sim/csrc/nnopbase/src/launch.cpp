@@ -5,12 +5,18 @@
 #include <mutex>
 #include <utility>
 
+#include "accesses.h"
 #include "npu_sim/activity.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
 #include "npu_sim/nnop/call.h"
 #include "npu_sim/nnop/operator.h"
+#include "npu_sim/settings.h"
 #include "npu_sim/stream.h"
+#include "npu_sim/trace.h"
+#include "npu_sim/watch.h"
+#include "spend.h"
+#include "trace_call.h"
 
 namespace npu_sim::nnop {
 
@@ -65,8 +71,10 @@ class Release {
 
 // Answers the code that a device gives for a kernel that faulted. What only the simulator lacks must not look
 // like that: its code is no fault of the device, which goes on.
-int run(const Call& call) {
+int run(const Call& call, const void* workspace) {
   try {
+    if (watching() & (kWatchCheck | kWatchTiming)) note_call(call, workspace);
+    if (settings().null_kernels && !call.data_dependent()) return ACL_SUCCESS;
     call.op().kernel->run(call);
     return ACL_SUCCESS;
   } catch (const NotSimulated& x) {
@@ -95,10 +103,8 @@ aclnnStatus check(const Operator& op, void* workspace, uint64_t size, const aclO
   return ACLNN_SUCCESS;
 }
 
-}  // namespace
-
-aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size, aclOpExecutor* executor,
-                   aclrtStream handle) {
+aclnnStatus launch_call(const Operator& op, void* workspace, uint64_t workspace_size, aclOpExecutor* executor,
+                        aclrtStream handle) {
   try {
     if (auto bad = check(op, workspace, workspace_size, executor)) return bad;
     std::shared_ptr<Stream> stream;
@@ -110,17 +116,28 @@ aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size,
           std::string(op.name) + ": an output's shape depends on data, which a capture does not compute");
     Owned call(executor->repeatable ? executor->clone() : executor);
     if (!executor->data_dependent())
-      return enqueue(*stream, op.name, [call = std::move(call)] { return run(*call); });
+      return enqueue(*stream, op.name, [call = std::move(call), workspace] { return run(*call, workspace); });
     // The caller reads the shape as soon as this returned, so it waits, as CANN does.
     Latch latch;
-    if (int code =
-            enqueue(*stream, op.name, [call = std::move(call), r = Release(&latch)] { return run(*call); }))
+    if (int code = enqueue(*stream, op.name, [call = std::move(call), workspace, r = Release(&latch)] {
+          return run(*call, workspace);
+        }))
       return code;
     latch.wait();
     return ACLNN_SUCCESS;
   } catch (const std::exception& x) {
     return fail(ACLNN_ERR_INNER, std::string(op.name) + ": " + x.what());
   }
+}
+
+}  // namespace
+
+aclnnStatus launch(const Operator& op, void* workspace, uint64_t workspace_size, aclOpExecutor* executor,
+                   aclrtStream handle) {
+  const aclnnStatus answer = launch_call(op, workspace, workspace_size, executor, handle);
+  if (const int64_t ns = settings().phase_ns[1]) spend(ns);
+  if (tracing()) trace_launch(op, handle, answer);
+  return answer;
 }
 
 }  // namespace npu_sim::nnop

@@ -6,7 +6,11 @@
 #include "executor_cache.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/operator.h"
+#include "npu_sim/settings.h"
 #include "npu_sim/soc.h"
+#include "npu_sim/trace.h"
+#include "spend.h"
+#include "trace_call.h"
 
 namespace npu_sim::nnop {
 
@@ -104,10 +108,8 @@ struct Destroy {
   void operator()(aclOpExecutor* e) const { aclOpExecutor::destroy(e); }
 };
 
-}  // namespace
-
-aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspace_size,
-                    aclOpExecutor** executor) {
+aclnnStatus prepare_call(const Operator& op, const uint64_t* words, uint64_t* workspace_size,
+                         aclOpExecutor** executor) {
   try {
     if (!workspace_size || !executor)
       return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(op.name) + ": workspaceSize or executor is null");
@@ -132,6 +134,16 @@ aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspa
   } catch (const std::exception& x) {
     return fail(ACLNN_ERR_INNER, std::string(op.name) + ": " + x.what());
   }
+}
+
+}  // namespace
+
+aclnnStatus prepare(const Operator& op, const uint64_t* words, uint64_t* workspace_size,
+                    aclOpExecutor** executor) {
+  const aclnnStatus answer = prepare_call(op, words, workspace_size, executor);
+  if (const int64_t ns = settings().phase_ns[0]) spend(ns);
+  if (tracing()) trace_prepare(op, words, answer == ACLNN_SUCCESS ? *workspace_size : 0, answer);
+  return answer;
 }
 
 }  // namespace npu_sim::nnop

@@ -29,10 +29,15 @@ class NPU_SIM_API Mark {
   int64_t time_ns() const { return time_ns_; }
   // False if the deadline passed first, or `waiter` (may be null) was aborted.
   bool wait(Clock::time_point deadline, const Stream* waiter);
+  // The calling thread has seen that it was reached, and may rely on what was done before.
+  void learn() const;
 
  private:
+  bool await(Clock::time_point deadline, const Stream* waiter);
+
   std::atomic<bool> reached_{false};
   int64_t time_ns_ = 0;
+  std::shared_ptr<const VectorClock> known_;  // while the checker is on
   std::mutex mutex_;
   std::condition_variable changed_;
 };

@@ -24,6 +24,7 @@ class NPU_SIM_API Notify {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool set_ = false;
+  std::shared_ptr<const VectorClock> known_;  // while the checker is on
 };
 
 NPU_SIM_API HandleTable<Notify>& notifies();

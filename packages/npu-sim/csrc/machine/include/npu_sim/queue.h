@@ -14,6 +14,7 @@
 #include "npu_sim/activity.h"
 #include "npu_sim/handle_table.h"
 #include "npu_sim/stream.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim {
 
@@ -42,6 +43,8 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   int enqueue(const char* name, Task task, Engine engine, uint64_t* ticket);
   uint64_t submitted() const { return submitted_.load(std::memory_order_acquire); }
   bool completed(uint64_t ticket) const { return completed_.load(std::memory_order_acquire) >= ticket; }
+  // Whether nothing is left to do; the caller may then rely on what was done.
+  bool finished();
   // False if the deadline passed first.
   bool wait(uint64_t ticket, Clock::time_point deadline);
   // Waits for everything enqueued so far and reports. `timeout_ms` negative: for ever.
@@ -60,6 +63,7 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
   // Ends the worker when the queue is empty; no task is taken any more.
   void close();
+  bool closed();
   bool on_worker() const;
 
   // One task on its way through the worker.
@@ -68,6 +72,7 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
     Task& task;
     Engine engine;
     const PendingActivity* activity;  // null: nobody listens
+    const Stamp* stamp = nullptr;     // null: nothing is watched, or the task is of a graph
   };
   // On the worker: what the queue does with a task, and graphs with theirs. An error becomes the stream's.
   void run(const Work& work);
@@ -84,12 +89,16 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
     Task task;
     Engine engine;
     std::unique_ptr<PendingActivity> activity;
+    std::unique_ptr<Stamp> stamp;
   };
 
   void work();
   int perform(const Work& work);
+  int run_watched(const Work& work);  // watch.cpp
+  void tell(const Work& work, int64_t begin_ns, int64_t end_ns);
   void record_error(const char* name, int code, const std::string& message);
   bool take(std::vector<Item>& batch);
+  bool await(uint64_t ticket, Clock::time_point deadline);
 
   std::mutex mutex_;
   std::condition_variable work_ready_;

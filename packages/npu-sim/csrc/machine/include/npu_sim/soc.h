@@ -21,7 +21,9 @@ struct SocProfile {
   int64_t ai_cpus;
   int64_t hbm_bytes;
   int64_t l2_bytes;
-  bool bf16;  // computes in bfloat16
+  int64_t fp16_tflops;  // of the matrix units
+  int64_t hbm_gbps;     // GB/s
+  bool bf16;            // computes in bfloat16
 
   // Whether overflow gives infinity and NaN by default, not saturation.
   bool inf_nan() const { return arch == 2201 || arch == 3510; }

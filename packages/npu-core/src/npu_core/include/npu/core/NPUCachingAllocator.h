@@ -8,7 +8,6 @@
 
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "npu/core/NPUStream.h"
 
@@ -22,8 +21,6 @@ NPU_API void* raw_alloc(size_t nbytes, NPUStream stream);
 // ValueError if `ptr` is not a live result of raw_alloc. Null is allowed.
 NPU_API void raw_delete(void* ptr);
 
-// Segments of one device, or of all with -1.
-NPU_API std::vector<c10::CachingDeviceAllocator::SegmentInfo> snapshot(DeviceIndex device = -1);
 // The share of the device's memory that this process may take, 1 by default. ValueError outside 0 to 1.
 NPU_API void set_memory_fraction(double fraction, DeviceIndex device);
 NPU_API double memory_fraction(DeviceIndex device);

@@ -19,7 +19,7 @@
 #include "npu/cann/nnopbase.h"
 
 #define NPU_CORE_ABI_MAJOR 1
-#define NPU_CORE_ABI_MINOR 1
+#define NPU_CORE_ABI_MINOR 2
 
 #if defined(__cplusplus)
 extern "C" {
@@ -111,6 +111,12 @@ typedef struct npu_activity_hooks {
   void (*launch_end)(uint64_t id, aclrtStream stream);
 } npu_activity_hooks;
 
+typedef enum npu_cube {
+  NPU_CUBE_MATMUL = 0,
+  NPU_CUBE_CONV = 1,
+  NPU_CUBE_KINDS = 2,
+} npu_cube;
+
 typedef struct npu_core_table {
   uint32_t struct_size;  // sizeof(npu_core_table) of the core
   uint16_t major;
@@ -159,6 +165,10 @@ typedef struct npu_core_table {
   // the rest of the process: work that is queued may still call them after they were replaced.
   // NPU_VALUE_ERROR: `struct_size` is smaller than this core's.
   npu_status (*set_activity_hooks)(const npu_activity_hooks* hooks);
+
+  // Since 1.2.
+  // aclnn's cubeMathType that the user allows for products of this kind (npu_cube).
+  int32_t (*cube_math)(int32_t kind);
 } npu_core_table;
 
 #define NPU_CORE_SLOT_COUNT \

@@ -53,14 +53,34 @@
 
 #define NPU_CANN_OPTIONAL(X) \
   X(acl, aclGetCannAttribute) \
+  X(acl, aclmdlFinalizeDump) \
+  X(acl, aclmdlInitDump) \
+  X(acl, aclmdlSetDump) \
+  X(acl, aclrtCtxSetSysParamOpt) \
   X(acl, aclrtDeviceGetStreamPriorityRange) \
+  X(acl, aclrtDeviceTaskAbort) \
+  X(acl, aclrtFreePhysical) \
   X(acl, aclrtGetDeviceInfo) \
+  X(acl, aclrtGetDeviceResLimit) \
   X(acl, aclrtGetDeviceUtilizationRate) \
+  X(acl, aclrtGetMemUceInfo) \
+  X(acl, aclrtGetStreamResLimit) \
   X(acl, aclrtGetVersion) \
   X(acl, aclrtMallocAlign32) \
+  X(acl, aclrtMallocPhysical) \
+  X(acl, aclrtMapMem) \
   X(acl, aclrtMemsetAsync) \
   X(acl, aclrtPointerGetAttributes) \
+  X(acl, aclrtReleaseMemAddress) \
+  X(acl, aclrtReserveMemAddress) \
+  X(acl, aclrtResetDeviceResLimit) \
+  X(acl, aclrtResetStreamResLimit) \
+  X(acl, aclrtSetDeviceResLimit) \
+  X(acl, aclrtSetOpExecuteTimeOutV2) \
+  X(acl, aclrtSetStreamResLimit) \
+  X(acl, aclrtSetSysParamOpt) \
   X(acl, aclrtSynchronizeDeviceWithTimeout) \
+  X(acl, aclrtUnmapMem) \
   X(acl, aclsysGetCANNVersion) \
   X(acl, aclsysGetVersionStr) \
   X(nnop, aclInitTensor) \

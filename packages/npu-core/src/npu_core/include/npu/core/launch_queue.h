@@ -110,6 +110,9 @@ class NPU_API LaunchQueue {
   // The launches that an error of the device may be about (launch_history.h).
   std::vector<Launched> suspects(std::string_view message) noexcept;
 
+  // Whether tasks run on the calling thread from now on; those queued before still come first.
+  void set_inline(bool inline_mode);
+
   // Returns the workspaces of the device's streams to CANN after their work has completed; bytes returned.
   size_t release_workspaces();
 
@@ -130,6 +133,11 @@ NPU_API void raise_after_wait(DeviceIndex device, const char* call, int code);
 NPU_API void synchronize_stream(const NPUStream& stream);
 // Flushes all queues of this process that were started. Raises nothing.
 NPU_API void flush_all() noexcept;
+
+// Whether launches go through the queue's thread: TASK_QUEUE_ENABLE, or what was set since.
+NPU_API bool queued_launches() noexcept;
+// For all devices. RuntimeError if ASCEND_LAUNCH_BLOCKING=1 asks for the opposite.
+NPU_API void set_queued_launches(bool queued);
 
 // To be called after an option of CANN changed that operators look at in their first phase (determinism,
 // precision): executors cached before are not used any more.
