@@ -3,6 +3,7 @@
 #include <climits>
 
 #include "abi.h"
+#include "npu_sim/ipc.h"
 
 using namespace npu_sim;
 
@@ -16,14 +17,18 @@ int create(aclrtEvent* out, uint32_t flags, bool reusable) {
   std::shared_ptr<Context> context;
   NPU_SIM_TRY(require_pointer(out, "event"));
   NPU_SIM_TRY(enter(&context));
-  constexpr uint32_t kKnown =
-      ACL_EVENT_SYNC | ACL_EVENT_CAPTURE_STREAM_PROGRESS | ACL_EVENT_TIME_LINE | ACL_EVENT_EXTERNAL;
+  constexpr uint32_t kKnown = ACL_EVENT_SYNC | ACL_EVENT_CAPTURE_STREAM_PROGRESS | ACL_EVENT_TIME_LINE |
+                              ACL_EVENT_EXTERNAL | ACL_EVENT_IPC;
   if (flags == 0 || (flags & ~kKnown))
     return fail(flags ? ACL_ERROR_RT_FEATURE_NOT_SUPPORT : ACL_ERROR_RT_PARAM_INVALID,
                 "the event flags must be of ACL_EVENT_SYNC, ACL_EVENT_CAPTURE_STREAM_PROGRESS and "
                 "ACL_EVENT_TIME_LINE, found " +
                     std::to_string(flags));
-  *out = events().insert(std::make_shared<Event>(flags, reusable));
+  if ((flags & ACL_EVENT_IPC) && flags != ACL_EVENT_IPC && flags != (ACL_EVENT_IPC | ACL_EVENT_SYNC))
+    return fail(ACL_ERROR_RT_PARAM_INVALID, "an event of several processes orders streams and nothing else");
+  auto event = std::make_shared<Event>(flags, reusable);
+  if (flags & ACL_EVENT_IPC) NPU_SIM_TRY(SharedPoint::create(&event->shared));
+  *out = events().insert(std::move(event));
   return 0;
 }
 
@@ -53,7 +58,7 @@ int wait_for(aclrtStream stream, aclrtEvent event, int timeout_ms) {
   std::shared_ptr<Stream> s;
   NPU_SIM_TRY(event_of(event, &e));
   NPU_SIM_TRY(stream_of(stream, &s));
-  if (!(e->flags & (ACL_EVENT_SYNC | ACL_EVENT_EXTERNAL)))
+  if (!(e->flags & (ACL_EVENT_SYNC | ACL_EVENT_EXTERNAL | ACL_EVENT_IPC)))
     return fail(ACL_ERROR_RT_PARAM_INVALID,
                 "the event does not order streams: create it with ACL_EVENT_SYNC");
   return Event::make_wait(e, *s, timeout_ms);
@@ -119,10 +124,10 @@ aclError aclrtQueryEventStatus(aclrtEvent event, aclrtEventRecordedStatus* statu
   NPU_SIM_TRY(require_pointer(status, "status"));
   NPU_SIM_TRY(event_of(event, &e));
   NPU_SIM_TRY(e->refuse_captured("aclrtQueryEventStatus"));
-  auto mark = e->latest();
-  bool complete = mark ? mark->reached() : e->reusable;  // nothing recorded: nothing to wait for
+  bool complete =
+      e->shared || e->latest() ? e->complete() : e->reusable;  // nothing recorded: nothing to wait for
   if (complete && watching())
-    if (auto learnt = e->latest()) learnt->learn();
+    if (auto mark = e->latest()) mark->learn();
   *status = complete ? ACL_EVENT_RECORDED_STATUS_COMPLETE : ACL_EVENT_RECORDED_STATUS_NOT_READY;
   return ACL_SUCCESS;
 }

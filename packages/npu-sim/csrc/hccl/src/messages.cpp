@@ -20,6 +20,28 @@ struct Item {
   HcclDataType dtype;
 };
 
+// Messages that a thread collects between HcclGroupStart and HcclGroupEnd: one exchange for each communicator
+// and stream, so that two ranks may each send before they receive.
+struct Group {
+  struct Batch {
+    std::shared_ptr<Communicator> comm;
+    aclrtStream stream;
+    std::vector<Item> items;
+  };
+  int depth = 0;
+  std::vector<Batch> batches;
+
+  void add(const std::shared_ptr<Communicator>& comm, aclrtStream stream, const std::vector<Item>& items) {
+    for (Batch& b : batches)
+      if (b.comm == comm && b.stream == stream) {
+        b.items.insert(b.items.end(), items.begin(), items.end());
+        return;
+      }
+    batches.push_back({comm, stream, items});
+  }
+};
+thread_local Group t_group;
+
 HcclResult check_item(const char* call, const Communicator& comm, const Item& item) {
   if (!element_size(item.dtype))
     return refuse(HCCL_E_NOT_SUPPORT, std::string(call) + ": " +
@@ -32,6 +54,11 @@ HcclResult check_item(const char* call, const Communicator& comm, const Item& it
 
 HcclResult exchange(const char* call, const std::shared_ptr<Communicator>& comm, aclrtStream stream,
                     const std::vector<Item>& items) {
+  if (t_group.depth > 0) {
+    for (const Item& item : items) NPU_SIM_HCCL_TRY(check_item(call, *comm, item));
+    t_group.add(comm, stream, items);
+    return HCCL_SUCCESS;
+  }
   std::vector<Message> messages;
   std::vector<Operand> operands;
   std::vector<Line*> lines;
@@ -58,7 +85,7 @@ HcclResult exchange(const char* call, const std::shared_ptr<Communicator>& comm,
 }
 
 HcclResult check_peer_is_other(const char* call, const Communicator& comm, uint32_t peer) {
-  if (peer != comm.rank) return HCCL_SUCCESS;
+  if (peer != comm.rank || t_group.depth > 0) return HCCL_SUCCESS;
   return refuse(HCCL_E_PARA, std::string(call) + ": rank " + std::to_string(peer) +
                                  " cannot exchange a message with itself");
 }
@@ -154,4 +181,20 @@ HcclResult HcclAlltoAllVC(const void* sendBuf, const void* sendCountMatrix, Hccl
     received += from;
   }
   return exchange(name, c, stream, items);
+}
+
+HcclResult HcclGroupStart() {
+  ++t_group.depth;
+  return HCCL_SUCCESS;
+}
+
+// Answers the first error; the batches after it are not sent.
+HcclResult HcclGroupEnd() {
+  if (t_group.depth == 0)
+    return refuse(HCCL_E_PARA, "HcclGroupEnd: HcclGroupStart was not called on this thread");
+  if (--t_group.depth > 0) return HCCL_SUCCESS;
+  const auto batches = std::move(t_group.batches);
+  t_group.batches.clear();
+  for (const Group::Batch& b : batches) NPU_SIM_HCCL_TRY(exchange("HcclGroupEnd", b.comm, b.stream, b.items));
+  return HCCL_SUCCESS;
 }

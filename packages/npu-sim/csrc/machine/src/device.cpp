@@ -5,9 +5,32 @@
 #include "npu_sim/capture.h"
 #include "npu_sim/context.h"
 #include "npu_sim/queue.h"
+#include "npu_sim/soc.h"
 #include "watch.h"
 
 namespace npu_sim {
+
+Device::Device(int id, int physical_id, char* base, uint64_t bytes, int slots)
+    : id(id),
+      physical_id(physical_id),
+      memory(base, bytes),
+      slots(slots),
+      overflow_mode(soc().inf_nan() ? ACL_RT_OVERFLOW_MODE_INFNAN : ACL_RT_OVERFLOW_MODE_SATURATION) {}
+
+void Device::add_memory_error(MemoryError error) {
+  std::lock_guard lock(mutex_);
+  memory_errors_.push_back(error);
+}
+
+std::vector<Device::MemoryError> Device::memory_errors() const {
+  std::lock_guard lock(mutex_);
+  return memory_errors_;
+}
+
+bool Device::repair_memory_error(const void* address) {
+  std::lock_guard lock(mutex_);
+  return std::erase_if(memory_errors_, [&](const MemoryError& e) { return e.address == address; }) > 0;
+}
 
 void Device::set_fault(int code, std::string message) {
   std::lock_guard lock(mutex_);

@@ -1,9 +1,11 @@
 #include "npu_sim/event.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "npu_sim/capture.h"
 #include "npu_sim/device.h"
+#include "npu_sim/ipc.h"
 #include "npu_sim/machine.h"
 #include "watch.h"
 
@@ -104,7 +106,56 @@ int Event::capture_record(Stream& stream) {
   return 0;
 }
 
+bool Event::complete() const {
+  if (shared) return shared->reached(shared->issued());
+  auto mark = latest();
+  return !mark || mark->reached();
+}
+
+int Event::record_shared(Stream& stream) {
+  if (stream.diverted())
+    return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "an event of several processes cannot be captured");
+  // Under the lock: of two records in this process the later one in its stream has the greater number.
+  std::lock_guard lock(mutex_);
+  auto reach = [point = shared, number = shared->issue()] {
+    point->reach(number);
+    return 0;
+  };
+  return stream.enqueue("aclrtRecordEvent", reach, Engine::host, nullptr);
+}
+
+namespace {
+
+// Other processes ring no bell here, so this looks again and again, less often the longer it takes.
+bool wait_shared(const SharedPoint& point, uint64_t record, Clock::time_point deadline,
+                 const Stream* waiter) {
+  auto nap = std::chrono::microseconds(20);
+  while (!point.reached(record)) {
+    if (Clock::now() >= deadline || exiting.load() || (waiter && waiter->aborted())) return false;
+    std::this_thread::sleep_for(nap);
+    nap = std::min(nap * 2, std::chrono::microseconds(1000));
+  }
+  return true;
+}
+
+int make_shared_wait(const std::shared_ptr<Event>& event, Stream& waiter, int timeout_ms) {
+  if (waiter.diverted())
+    return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT, "an event of several processes cannot be captured");
+  auto wait = [event, record = event->shared->issued(), timeout_ms]() -> int {
+    const Stream* stream = worker_stream();
+    if (wait_shared(*event->shared, record, deadline_after(timeout_ms), stream) || stream->aborted() ||
+        exiting.load())
+      return 0;
+    return fail(ACL_ERROR_RT_EVENT_SYNC_TIMEOUT,
+                "the event was not reached within " + std::to_string(timeout_ms) + " ms");
+  };
+  return waiter.enqueue("aclrtStreamWaitEvent", std::move(wait), Engine::host, nullptr);
+}
+
+}  // namespace
+
 int Event::record(Stream& stream) {
+  if (shared) return record_shared(stream);
   if (stream.diverted() && capturing(stream)) return capture_record(stream);
   auto mark = std::make_shared<Mark>(stream.shared_from_this());
   // Under the lock, so that of two records at once the one that is later in its stream stays.
@@ -121,6 +172,7 @@ int Event::record(Stream& stream) {
 }
 
 int Event::make_wait(const std::shared_ptr<Event>& event, Stream& waiter, int timeout_ms) {
+  if (event->shared) return make_shared_wait(event, waiter, timeout_ms);
   if (auto point = event->captured()) return capture_wait(waiter, *point);
   auto mark = event->latest();
   if (waiter.diverted() && capturing(waiter)) {
@@ -163,6 +215,11 @@ bool Event::wait_recorded(Clock::time_point deadline, const Stream& waiter) {
 
 int Event::synchronize(int timeout_ms) {
   if (int code = refuse_captured("aclrtSynchronizeEvent")) return code;
+  if (shared) {
+    if (wait_shared(*shared, shared->issued(), deadline_after(timeout_ms), nullptr)) return 0;
+    return fail(ACL_ERROR_RT_EVENT_SYNC_TIMEOUT,
+                "the event was not reached within " + std::to_string(timeout_ms) + " ms");
+  }
   auto mark = latest();
   if (!mark) return 0;
   if (mark->stream->on_worker() && !mark->reached())

@@ -59,6 +59,9 @@ HandleTable<Stream>& streams() {
   return *table;
 }
 
+// CANN's own default.
+std::atomic<int64_t> op_execute_timeout_us{1091LL * 1000 * 1000};
+
 Stream* worker_stream() { return t_worker; }
 
 Stream::Stream(Context& context, uint32_t priority, uint32_t flags)
@@ -162,7 +165,13 @@ void Stream::run(const Work& work) {
     message = e.what();
   }
   end_task();
-  if (compute) device.slots.release(std::chrono::nanoseconds(Clock::now() - begin).count());
+  const auto took = Clock::now() - begin;
+  if (compute) device.slots.release(std::chrono::nanoseconds(took).count());
+  if (const int64_t limit = op_execute_timeout_us.load(std::memory_order_relaxed);
+      compute && code == 0 && limit >= 0 && took > std::chrono::microseconds(limit)) {
+    code = ACL_ERROR_RT_AICORE_TIMEOUT;
+    message = "it ran longer than the " + std::to_string(limit / 1000) + " ms that an operator may take";
+  }
   if (code) record_error(work.name, code, message);
 }
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -59,6 +60,7 @@ class Physical {
 struct Mapping {
   uint64_t size;
   std::shared_ptr<Physical> memory;
+  uint64_t foreign = 0;  // bytes reserved and mapped for memory of another process, by its key
 };
 
 struct VirtualMemory {
@@ -166,7 +168,7 @@ int map_memory(void* address, uint64_t size, aclrtDrvMemHandle handle) {
     return fail(ACL_ERROR_RT_DRV_INTERNAL_ERROR,
                 std::string("the host cannot map the memory: ") + std::strerror(errno));
   madvise(p, size, MADV_DONTFORK);
-  s.mappings.emplace(*offset, Mapping{size, std::move(memory)});
+  s.mappings.emplace(*offset, Mapping{size, std::move(memory), 0});
   return 0;
 }
 
@@ -179,6 +181,8 @@ int unmap_memory(void* address) {
   if (it == s.mappings.end())
     return fail(ACL_ERROR_RT_PARAM_INVALID,
                 "no mapping starts at the address: it was unmapped or never mapped");
+  if (it->second.foreign)
+    return fail(ACL_ERROR_RT_PARAM_INVALID, "the address was imported by a key: call aclrtIpcMemClose");
   (void)mmap(shadow(address), it->second.size, PROT_NONE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   s.mappings.erase(it);
@@ -218,6 +222,63 @@ int import_physical(uint64_t shareable, int device, aclrtDrvMemHandle* handle) {
                 "aclrtMemExportToShareableHandle in a process of this user and machine that still runs");
   *handle = handles().insert(std::make_shared<Physical>(*d, file, first * kHugePage, pages * kHugePage));
   return 0;
+}
+
+int locate(const void* p, uint64_t nbytes, MemoryPlace* place) {
+  int id = -1;
+  if (nbytes == 0 || !owns(p, nbytes, &id))
+    return fail(ACL_ERROR_RT_PARAM_INVALID, "the memory must be " + std::to_string(nbytes) +
+                                                " bytes inside one live allocation of a device");
+  Device& device = *opened_device(id);
+  auto at = virtual_offset(p);
+  if (!at) {
+    *place = {device.memory.file(), device.memory.offset(p), device.physical_id};
+    return 0;
+  }
+  VirtualMemory& s = space();
+  std::shared_lock lock(s.mutex);
+  auto it = std::prev(s.mappings.upper_bound(*at));
+  if (*at - it->first > it->second.size - std::min(nbytes, it->second.size))
+    return fail(ACL_ERROR_RT_FEATURE_NOT_SUPPORT,
+                "the memory lies across several mappings, which no single key can name");
+  *place = {it->second.memory->file, it->second.memory->offset + (*at - it->first), device.physical_id};
+  return 0;
+}
+
+int map_foreign(Device& device, int file, uint64_t offset, uint64_t size, void** address) {
+  auto memory = std::make_shared<Physical>(device, file, offset, size);
+  const uint64_t first = offset / kPage * kPage, skip = offset - first;
+  const uint64_t bytes = (skip + size + kPage - 1) / kPage * kPage;
+  if (int code = reserve_address(address, (bytes + kHugePage - 1) / kHugePage * kHugePage)) return code;
+  void* p = mmap(shadow(*address), bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+                 file, static_cast<off_t>(first));
+  if (p == MAP_FAILED) {
+    release_address(*address);
+    return fail(ACL_ERROR_RT_DRV_INTERNAL_ERROR,
+                std::string("the host cannot map the memory: ") + std::strerror(errno));
+  }
+  madvise(p, bytes, MADV_DONTFORK);
+  VirtualMemory& s = space();
+  std::unique_lock lock(s.mutex);
+  s.mappings.emplace(*virtual_offset(*address) + skip, Mapping{size, std::move(memory), bytes});
+  *address = static_cast<char*>(*address) + skip;
+  return 0;
+}
+
+int unmap_foreign(void* address) {
+  VirtualMemory& s = space();
+  auto at = virtual_offset(address);
+  void* begin = nullptr;
+  {
+    std::unique_lock lock(s.mutex);
+    auto it = at ? s.mappings.find(*at) : s.mappings.end();
+    if (it == s.mappings.end() || !it->second.foreign) return not_reserved();
+    begin = address_layout.virtual_base + s.reserved.find(*at)->offset;
+    (void)mmap(shadow(begin), it->second.foreign, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    s.mappings.erase(it);
+  }
+  return release_address(begin);
 }
 
 bool owns_mapped(const void* p, uint64_t nbytes, int* device) {

@@ -15,6 +15,7 @@
 #include "npu_sim/stream.h"
 #include "npu_sim/trace.h"
 #include "npu_sim/watch.h"
+#include "overflow.h"
 #include "spend.h"
 #include "trace_call.h"
 
@@ -75,7 +76,9 @@ int run(const Call& call, const void* workspace) {
   try {
     if (watching() & (kWatchCheck | kWatchTiming)) note_call(call, workspace);
     if (settings().null_kernels && !call.data_dependent()) return ACL_SUCCESS;
+    OverflowWatch watch(call);
     call.op().kernel->run(call);
+    watch.finish();
     return ACL_SUCCESS;
   } catch (const NotSimulated& x) {
     set_error_message(std::string(call.op().name) + ": npu-sim does not simulate this (" + x.what() +

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,7 @@ class NPU_SIM_API Context : public std::enable_shared_from_this<Context> {
 
   Device& device;
   aclrtContext handle = nullptr;
+  std::array<std::atomic<int64_t>, 3> options{-1, -1, -1};  // by aclSysParamOpt; -1: as the process has it
 
   std::shared_ptr<Stream> default_stream();
   // Sets `handle`, if not null, to the new stream's.

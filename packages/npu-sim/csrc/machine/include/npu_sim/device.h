@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -20,8 +21,7 @@ class Stream;
 // One simulated device. Devices live as long as the process.
 class NPU_SIM_API Device {
  public:
-  Device(int id, int physical_id, char* base, uint64_t bytes, int slots)
-      : id(id), physical_id(physical_id), memory(base, bytes), slots(slots) {}
+  Device(int id, int physical_id, char* base, uint64_t bytes, int slots);
   Device(const Device&) = delete;
 
   const int id;           // as the user numbers it
@@ -29,6 +29,23 @@ class NPU_SIM_API Device {
   DeviceMemory memory;
   ComputeSlots slots;
   std::atomic<uint64_t> peers{0};  // bit i: access to the memory of user device i is enabled
+
+  // ACL_RT_OVERFLOW_MODE_SATURATION or _INFNAN: what a result beyond a type's range becomes.
+  std::atomic<int> overflow_mode;
+  // An operator of a stream with the overflow switch went beyond a type's range.
+  std::atomic<bool> overflowed{false};
+  // Cores that operators may use, cube and vector; 0: all. Kernels here use NPU_SIM_THREADS whatever it says.
+  std::array<std::atomic<uint32_t>, 2> core_limits{};
+
+  // Memory that the device found broken and could not correct.
+  struct MemoryError {
+    void* address;
+    uint64_t bytes;
+  };
+  void add_memory_error(MemoryError error);
+  std::vector<MemoryError> memory_errors() const;
+  // False if none begins at `address`.
+  bool repair_memory_error(const void* address);
 
   // A fault stops the device: the first one stays until cleared.
   void set_fault(int code, std::string message);
@@ -54,6 +71,7 @@ class NPU_SIM_API Device {
   std::atomic<int> fault_{0};
   std::string fault_message_;
   std::vector<std::weak_ptr<Stream>> streams_;
+  std::vector<MemoryError> memory_errors_;
   std::shared_ptr<Context> primary_;
   int users_ = 0;
 };

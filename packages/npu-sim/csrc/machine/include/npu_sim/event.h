@@ -15,6 +15,7 @@
 namespace npu_sim {
 
 struct CapturePoint;
+class SharedPoint;
 
 // A point in a stream: done when its worker has reached it.
 class NPU_SIM_API Mark {
@@ -52,6 +53,8 @@ class NPU_SIM_API Event : public std::enable_shared_from_this<Event> {
   // Made by aclrtCreateEventExWithFlag: recorded any number of times, never reset, has no wait status.
   const bool reusable;
   std::atomic<int> pending_waits{0};
+  std::shared_ptr<SharedPoint>
+      shared;  // of ACL_EVENT_IPC: set before the first use, other processes have it too
 
   // Null before the first record.
   std::shared_ptr<Mark> latest() const;
@@ -63,7 +66,11 @@ class NPU_SIM_API Event : public std::enable_shared_from_this<Event> {
   // Refuses a host call about an event whose latest record was captured: it names no point in time.
   int refuse_captured(const char* call) const;
 
+  // Whether the latest record was reached, of an event with `shared` too; true if there was none.
+  bool complete() const;
+
  private:
+  int record_shared(Stream& stream);
   int capture_record(Stream& stream);
   std::shared_ptr<CapturePoint> captured() const;
   // Waits for a record that may be yet to come.

@@ -2,6 +2,7 @@
 // A stream's queue and worker. The operator libraries need only stream.h.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -38,6 +39,8 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   const uint32_t flags;
   std::atomic<uint32_t> priority;  // smaller runs first
   aclrtStream handle = nullptr;
+  std::atomic<uint32_t> overflow_switch{0};            // operators look for overflow
+  std::array<std::atomic<uint32_t>, 2> core_limits{};  // as the device's
 
   // `ticket` (may be null) gets the number to wait for. Blocks while the queue is full.
   int enqueue(const char* name, Task task, Engine engine, uint64_t* ticket);
@@ -125,6 +128,10 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
 };
 
 NPU_SIM_API HandleTable<Stream>& streams();
+
+// How long one operator may run, in microseconds: aclrtSetOpExecuteTimeOut. One that ran longer is a fault of
+// the device, found when it ends, since a thread cannot be stopped from outside. Negative: for ever.
+extern NPU_SIM_API std::atomic<int64_t> op_execute_timeout_us;
 
 // The stream whose worker the calling thread is; null on other threads.
 NPU_SIM_API Stream* worker_stream();

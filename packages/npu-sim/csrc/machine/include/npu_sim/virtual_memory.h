@@ -10,6 +10,8 @@
 
 namespace npu_sim {
 
+class Device;
+
 // Each answers an aclError, with its message set. Sizes are multiples of kHugePage.
 NPU_SIM_API int reserve_address(void** address, uint64_t size);
 NPU_SIM_API int release_address(void* address);
@@ -24,6 +26,19 @@ NPU_SIM_API int export_physical(aclrtDrvMemHandle handle, uint64_t* shareable);
 // The process that exported it.
 NPU_SIM_API int exporter_of(uint64_t shareable);
 NPU_SIM_API int import_physical(uint64_t shareable, int device, aclrtDrvMemHandle* handle);
+
+// Where memory of this process's devices lies in a file.
+struct MemoryPlace {
+  int file = -1;
+  uint64_t offset = 0;
+  int physical_device = -1;
+};
+// Refuses, with a message, what is not one live allocation of a device, or one mapping.
+int locate(const void* p, uint64_t nbytes, MemoryPlace* place);
+// Maps a part of a file of another process's device at an address of this one's. Takes `file`, also when it
+// fails.
+int map_foreign(Device& device, int file, uint64_t offset, uint64_t size, void** address);
+int unmap_foreign(void* address);
 
 // Whether mapped memory of one device covers the range.
 bool owns_mapped(const void* p, uint64_t nbytes, int* device);
