@@ -121,9 +121,9 @@ class Verdict:
         return max(abs(a - b) / abs(b) for a, b in pairs)
 
 
-def learn(task: Task) -> Verdict:
-    """Trains on the device, and the first steps on the CPU from the same weights."""
-    on_cpu = train(task, copy.deepcopy(task.model), "cpu", min(COMPARED, task.steps))
+def learn(task: Task, on_cpu: Run | None = None) -> Verdict:
+    """Trains on the device, and the first steps on the CPU from the same weights, unless that run is given."""
+    on_cpu = on_cpu or train(task, copy.deepcopy(task.model), "cpu", min(COMPARED, task.steps))
     on_npu = train(task, task.model, "npu", task.steps, task.dtype)
     task.model.eval()
     good, reached = task.judge(task.model, on_npu.losses)

@@ -14,7 +14,7 @@ from pathlib import Path
 import digits
 import stdlib_gpt
 import torch
-from learning import Verdict, learn, picture
+from learning import Run, Verdict, learn, picture
 
 TASKS = {
     "perceptron": digits.perceptron,
@@ -50,7 +50,12 @@ def main() -> int:
     parser.add_argument("--picture", type=Path, default=Path("build/demo_losses.png"), help="where the curves go")
     arguments = parser.parse_args()
 
-    verdicts = [learn(TASKS[name]()) for name in arguments.tasks or TASKS]
+    on_cpu: dict[str, Run] = {}
+    verdicts = []
+    for name in arguments.tasks or TASKS:
+        network = name.split("-")[0]  # in all dtypes the same weights and batches: they share the run on the CPU
+        verdicts.append(learn(TASKS[name](), on_cpu.get(network)))
+        on_cpu[network] = verdicts[-1].on_cpu
     fallbacks = torch.npu.fallback_report()
     for v in verdicts:
         print(f"\nwhat ran where in the first {len(v.on_cpu.losses)} steps of the {v.task.name}")
