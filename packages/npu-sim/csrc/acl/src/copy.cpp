@@ -145,9 +145,9 @@ aclError aclrtMemcpyAsync(void* dst, size_t destMax, const void* src, size_t cou
     NPU_SIM_TRY(check_capture_allows("aclrtMemcpyAsync of host memory that is not page-locked", *s->context,
                                      ACL_ERROR_RT_CAPTURE_MODE_BLOCK_ASYNC));
   auto copy = [dst, src, count]() -> int {
+    if (watching() & kWatchCheck) note_copy("aclrtMemcpyAsync", dst, src, count);
     if (!still_there("aclrtMemcpyAsync", dst, count) || !still_there("aclrtMemcpyAsync", src, count))
       return ACL_ERROR_RT_SYS_DMA;
-    if (watching() & kWatchCheck) note_copy("aclrtMemcpyAsync", dst, src, count);
     std::memmove(shadow(dst), shadow(src), count);
     return 0;
   };
@@ -176,8 +176,8 @@ aclError aclrtMemsetAsync(void* devPtr, size_t maxCount, int32_t value, size_t c
   NPU_SIM_TRY(stream_of(stream, &s));
   NPU_SIM_TRY(check_set(devPtr, maxCount, count));
   auto set = [devPtr, value, count]() -> int {
-    if (!still_there("aclrtMemsetAsync", devPtr, count)) return ACL_ERROR_RT_SYS_DMA;
     if (watching() & kWatchCheck) note_access("aclrtMemsetAsync", "devPtr", devPtr, count, Access::write);
+    if (!still_there("aclrtMemsetAsync", devPtr, count)) return ACL_ERROR_RT_SYS_DMA;
     std::memset(shadow(devPtr), value, count);
     return 0;
   };

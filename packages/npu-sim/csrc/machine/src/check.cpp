@@ -116,7 +116,9 @@ std::string missing(const Checker& c, const Touch& before, const Touch& now) {
   if (now.actor == kHost)
     return "synchronise " + place(c, before.actor) + " after " + before.op + " before the host calls " +
            now.op;
-  if (before.actor == kHost) return "call " + std::string(before.op) + " before enqueueing " + now.op;
+  // The task was enqueued before the host's call, or it would know of it.
+  if (before.actor == kHost)
+    return "synchronise " + place(c, now.actor) + " after " + now.op + " before the host calls " + before.op;
   return "record an event on " + place(c, before.actor) + " after " + before.op + ", and let " +
          place(c, now.actor) + " wait for it before " + now.op;
 }
