@@ -74,6 +74,7 @@ int Device::synchronize(int timeout_ms) {
     if (!stream->wait(stream->submitted(), deadline))
       return fail(ACL_ERROR_RT_STREAM_SYNC_TIMEOUT, "npu:" + std::to_string(id) + " did not finish within " +
                                                         std::to_string(timeout_ms) + " ms");
+    if (stream->closed()) continue;  // its errors went with it
     if (int code = stream->report(); code && !first) {
       first = code;
       message = take_error_message();
