@@ -51,8 +51,14 @@ const FaultRule* turn(std::initializer_list<Kind> kinds, const char* name, int d
   return found;
 }
 
+// Until the device's own time-out for an operator, which the queue then finds.
 int hang(Stream& stream) {
-  while (!stream.aborted() && !exiting.load() && !stream.device.fault() && !stream.closed())
+  const auto begin = Clock::now();
+  auto too_long = [&] {
+    const int64_t limit = op_execute_timeout_us.load();
+    return limit >= 0 && Clock::now() - begin > std::chrono::microseconds(limit);
+  };
+  while (!too_long() && !stream.aborted() && !exiting.load() && !stream.device.fault() && !stream.closed())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return 0;
 }

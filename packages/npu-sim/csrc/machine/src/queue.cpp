@@ -168,7 +168,7 @@ void Stream::run(const Work& work) {
   const auto took = Clock::now() - begin;
   if (compute) device.slots.release(std::chrono::nanoseconds(took).count());
   if (const int64_t limit = op_execute_timeout_us.load(std::memory_order_relaxed);
-      compute && code == 0 && limit >= 0 && took > std::chrono::microseconds(limit)) {
+      compute && code == 0 && limit >= 0 && !aborted() && took > std::chrono::microseconds(limit)) {
     code = ACL_ERROR_RT_AICORE_TIMEOUT;
     message = "it ran longer than the " + std::to_string(limit / 1000) + " ms that an operator may take";
   }

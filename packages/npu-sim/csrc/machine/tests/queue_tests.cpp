@@ -224,4 +224,19 @@ TEST_F(Queue, ADestroyedContextEndsItsStreamsAfterTheirWork) {
   EXPECT_EQ(streams().find(stream->handle), nullptr);
 }
 
+TEST_F(Queue, AnOperatorThatRanTooLongIsAFaultOfTheDevice) {
+  auto stream = new_stream();
+  auto nap = [] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    return 0;
+  };
+  const int64_t before = op_execute_timeout_us.exchange(10000);
+  enqueue(*stream, "a host function may", nap, Engine::host);
+  EXPECT_EQ(stream->synchronize(-1), 0);
+  enqueue(*stream, "slow", nap);
+  EXPECT_EQ(stream->synchronize(-1), ACL_ERROR_RT_AICORE_TIMEOUT);
+  EXPECT_NE(take_error_message().find("slow failed"), std::string::npos);
+  op_execute_timeout_us.store(before);
+}
+
 }  // namespace npu_sim
