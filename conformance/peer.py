@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import traces
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -34,6 +36,11 @@ RUNS: dict[str, list[str]] = {
     "DDP, 2 processes": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(PROGRAMS / "ddp.py")],
     "DDP, 4 processes": ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", str(PROGRAMS / "ddp.py")],
 }
+#: Of these the calls that CANN gets are compared.
+TRACED = {
+    "quick verification": [str(DEMO / "quick_verification.py")],
+    "a training step of the CNN": [str(PROGRAMS / "training.py"), "CNN", "2"],
+}
 TIMEOUT = 600
 
 
@@ -50,10 +57,10 @@ class Outcome:
         return not self.why
 
 
-def run(python: str, arguments: list[str], through: list[str]) -> Outcome:
-    """Runs a program with `python`, started by `through`."""
+def run(python: str, arguments: list[str], through: list[str], **variables: str) -> Outcome:
+    """Runs a program with `python`, started by `through`, under environment variables."""
     paths = [str(DEMO), os.environ.get("PYTHONPATH", "")]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p), **variables}
     began = time.monotonic()
     try:
         done = subprocess.run(
@@ -115,6 +122,24 @@ def simulated(peer: str) -> list[str]:
     return [str(Path(peer).parent / "npu-sim"), "run", "--"]
 
 
+def compare_traces(peer: str, ours: str) -> int:
+    """Compares what the stacks ask CANN for in the programs of TRACED; returns how many differences have no reason."""
+    unexplained = 0
+    for name, arguments in TRACED.items():
+        found = []
+        for python, through in ((ours, []), (peer, simulated(peer))):
+            with tempfile.TemporaryDirectory() as folder:
+                outcome = run(python, arguments, through, NPU_SIM_TRACE=f"{folder}/%p")
+                found.append(traces.signatures(Path(folder).iterdir()))
+            if not outcome.good:
+                print(f"{name}: {outcome.why}")
+                return 1
+        text, missing = traces.compare(*found)
+        print(f"\n{name}: {text}")
+        unexplained += missing
+    return unexplained
+
+
 def sweep(peer: str, rows: Path) -> int:
     """The first float32 sample of every entry that torch_npu has natively, forward and backward, on the peer."""
     return subprocess.run(
@@ -132,6 +157,7 @@ def main() -> int:
     arguments = parser.parse_args()
     failures = programs(arguments.peer, arguments.ours, arguments.programs or list(RUNS))
     if not arguments.programs:
+        failures += compare_traces(arguments.peer, arguments.ours)
         failures += sweep(arguments.peer, arguments.rows)
     return bool(failures)
 
