@@ -66,6 +66,10 @@ WINDOW: list[Any] = [[2, 2], [2, 2], [0, 0]]
 POOLED = Out((1, 2, 2, 2))
 CONV: list[Any] = [[1, 1], [0, 0], [1, 1], False, [0, 0], 1]
 SEED = X((1,), I64)
+LINE, VOLUME, CUBE = X((1, 2, 4)), X((1, 2, 4, 4, 4)), X((1, 2, 2, 2, 2))
+CUBES, EYE = Out((1, 2, 2, 2, 2)), X((1, 1))
+WINDOW3: list[Any] = [[2, 2, 2], [2, 2, 2], [0, 0, 0]]
+STATS = [X((2,))] * 2
 
 #: Arguments of operators whose parameters do not fit `usual`; outputs are all (2, 3) there.
 ARGUMENTS: dict[str, Sequence[Any]] = {
@@ -181,6 +185,99 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     "DropoutGenMaskV2Tensor": ([6], 0.5, SEED, SEED, 0, F32, Main((16,))),
     "DropoutDoMask": (M, X((16,), U8), 0.5, Out()),
     "ApplyAdamWV2": (M, M, M, None, M, X((1,)), 0.1, 0.9, 0.99, 0.0, 1e-8, False, False),
+    "Addr": (M, X((2,)), V, 1, 1, Out()),
+    "InplaceFillDiagonal": (M, 1, False),
+    "InplaceAddmm": (X((2, 2)), M, X((3, 2)), 1, 1, 1),
+    "InplaceAddr": (M, X((2,)), V, 1, 1),
+    "IsClose": (M, M, 1e-5, 1e-8, False, Out()),
+    "Prelu": (M, V, Out()),
+    "PreluBackward": (M, M, V, Out(), Out((3,))),
+    **{n: (M, M, 1, Out(())) for n in ("SoftMarginLoss",)},
+    "KlDiv": (M, M, 1, False, Out(())),
+    "SoftMarginLossBackward": (S, M, M, 1, Out()),
+    "MultilabelMarginLoss": (M, IDX, 1, Out(()), Out()),
+    "CtcLoss": (X((4, 1, 3)), X((1, 2), I64), [4], [1], 1, False, Out((1,)), Out((1, 4, 8))),
+    "CtcLossBackward": (X((1,)), X((4, 1, 3)), X((1, 2), I64), [4], [1], X((1,)), X((1, 4, 8)), 1, False,
+                        Out((4, 1, 3))),
+    **{n: (EYE, Out((1, 1))) for n in ("Inverse",)},
+    "LinalgCholesky": (EYE, False, Out((1, 1))),
+    "Slogdet": (EYE, Out(()), Out(())),
+    "LinalgQr": (X((3, 2)), 0, Out((3, 2)), Out((2, 2))),
+    "Svd": (X((3, 2)), False, True, Out((2,)), Out((3, 2)), Out((2, 2))),
+    "TriangularSolve": (X((1, 2)), EYE, True, False, False, Out((1, 2)), Out((1, 1))),
+    "LinalgCross": (M, M, 1, Out()),
+    "Mv": (M, V, Out((2,)), 1),
+    "Addbmm": (X((2,)), X((1, 2, 3)), X((1, 3, 2)), 1, 1, Out((2, 2)), 1),
+    "Trace": (M, Out(())),
+    "LinalgVectorNorm": (M, 2.0, [0], False, DT, Out((3,))),
+    "StdMeanCorrection": (M, [0], 1, False, Out((3,)), Out((3,))),
+    "LogSumExp": (M, [0], False, Out((3,))),
+    "AvgPool3d": (VOLUME, *WINDOW3, False, True, 0, CUBES),
+    "AvgPool3dBackward": (CUBE, VOLUME, *WINDOW3, False, True, 0, Out((1, 2, 4, 4, 4))),
+    "MaxPool3dWithArgmax": (VOLUME, *WINDOW3, [1, 1, 1], False, CUBES, CUBES),
+    "MaxPool3dWithArgmaxBackward": (CUBE, VOLUME, X((1, 2, 2, 2, 2), I64), *WINDOW3, [1, 1, 1], False,
+                                    Out((1, 2, 4, 4, 4))),
+    "AdaptiveAvgPool3d": (VOLUME, [2, 2, 2], CUBES),
+    "AdaptiveAvgPool3dBackward": (CUBE, VOLUME, Out((1, 2, 4, 4, 4))),
+    "AdaptiveMaxPool3d": (VOLUME, [2, 2, 2], CUBES, CUBES),
+    "AdaptiveMaxPool3dBackward": (CUBE, VOLUME, X((1, 2, 2, 2, 2), I64), Out((1, 2, 4, 4, 4))),
+    "MaxUnpool2d": (X((1, 2, 2, 2)), X((1, 2, 2, 2), I64), [4, 4], Out((1, 2, 4, 4))),
+    "MaxUnpool3d": (CUBE, X((1, 2, 2, 2, 2), I64), [4, 4, 4], [2, 2, 2], [0, 0, 0], Out((1, 2, 4, 4, 4))),
+    "ReflectionPad3d": (VOLUME, [1] * 6, Out((1, 2, 6, 6, 6))),
+    "ReflectionPad3dBackward": (X((1, 2, 6, 6, 6)), VOLUME, [1] * 6, Out((1, 2, 4, 4, 4))),
+    "ReplicationPad3d": (VOLUME, [1] * 6, Out((1, 2, 6, 6, 6))),
+    "ReplicationPad3dBackward": (X((1, 2, 6, 6, 6)), VOLUME, [1] * 6, Out((1, 2, 4, 4, 4))),
+    "UpsampleNearest1d": (LINE, [8], Out((1, 2, 8))),
+    **{n: (LINE, [8], 2.0, Out((1, 2, 8))) for n in ("UpsampleNearest1dV2", "UpsampleNearestExact1d")},
+    **{f"{n}1dBackward": (X((1, 2, 8)), [8], [1, 2, 4], 2.0, Out((1, 2, 4)))
+       for n in ("UpsampleNearest", "UpsampleNearestExact")},
+    "UpsampleLinear1d": (LINE, [8], False, 2.0, Out((1, 2, 8))),
+    "UpsampleLinear1dBackward": (X((1, 2, 8)), [8], [1, 2, 4], False, 2.0, Out((1, 2, 4))),
+    "UpsampleNearestExact2d": (IMAGE, [8, 8], 2.0, 2.0, Out((1, 2, 8, 8))),
+    "UpsampleNearestExact2dBackward": (X((1, 2, 8, 8)), [8, 8], [1, 2, 4, 4], 2.0, 2.0, Out((1, 2, 4, 4))),
+    **{f"Upsample{n}": (IMAGE, [8, 8], False, 2.0, 2.0, Out((1, 2, 8, 8)))
+       for n in ("Bilinear2dAA", "Bicubic2d", "Bicubic2dAA")},
+    **{f"Upsample{n}": (X((1, 2, 8, 8)), [8, 8], [1, 2, 4, 4], False, 2.0, 2.0, Out((1, 2, 4, 4)))
+       for n in ("Bilinear2dBackward", "Bilinear2dAABackward", "Bicubic2dBackward", "Bicubic2dAAGrad")},
+    **{f"Upsample{n}3d": (VOLUME, [8, 8, 8], 2.0, 2.0, 2.0, Out((1, 2, 8, 8, 8))) for n in ("Nearest", "NearestExact")},
+    **{f"Upsample{n}3dBackward": (X((1, 2, 8, 8, 8)), [8, 8, 8], [1, 2, 4, 4, 4], 2.0, 2.0, 2.0, Out((1, 2, 4, 4, 4)))
+       for n in ("Nearest", "NearestExact")},
+    "UpsampleTrilinear3d": (VOLUME, [8, 8, 8], False, 2.0, 2.0, 2.0, Out((1, 2, 8, 8, 8))),
+    "UpsampleTrilinear3dBackward": (X((1, 2, 8, 8, 8)), [8, 8, 8], [1, 2, 4, 4, 4], False, 2.0, 2.0, 2.0,
+                                    Out((1, 2, 4, 4, 4))),
+    "GridSampler2D": (IMAGE, X((1, 3, 3, 2)), 0, 0, False, Out((1, 2, 3, 3))),
+    "GridSampler2DBackward": (PLANES, IMAGE, X((1, 3, 3, 2)), 0, 0, False, [True] * 2,
+                              Out((1, 2, 4, 4)), Out((1, 3, 3, 2))),
+    "GridSampler3D": (VOLUME, X((1, 2, 2, 2, 3)), 0, 0, False, CUBES),
+    "GridSampler3DBackward": (CUBE, VOLUME, X((1, 2, 2, 2, 3)), 0, 0, False, [True] * 2,
+                              Out((1, 2, 4, 4, 4)), Out((1, 2, 2, 2, 3))),
+    "AffineGrid": (X((1, 2, 3)), [1, 2, 4, 4], False, Out((1, 4, 4, 2))),
+    "BatchNormStats": (IMAGE, 1e-5, Out((2,)), Out((2,))),
+    "BatchNormReduce": (IMAGE, Out((2,)), Out((2,))),
+    "BatchNormElemt": (IMAGE, *STATS, *STATS, 1e-5, Out((1, 2, 4, 4))),
+    "BatchNormGatherStatsWithCounts": (IMAGE, X((3, 2)), X((3, 2)), *STATS, 0.1, 1e-5, V, Out((2,)), Out((2,))),
+    "BatchNormReduceBackward": (IMAGE, IMAGE, *STATS, X((2,)), True, True, True, *[Out((2,))] * 4),
+    "BatchNormElemtBackward": (IMAGE, IMAGE, *STATS, X((2,)), *STATS, X((2,), torch.int32), Out((1, 2, 4, 4))),
+    "EmbeddingBag": (M, X((4,), I64), ROWS, False, 1, False, None, False, -1,
+                     Out(), Out((4,)), Out((2,)), Out((2,))),
+    "ThnnFusedLstmCell": (X((2, 12)), X((2, 12)), M, X((12,)), X((12,)), Out(), Out(), Out((2, 12))),
+    "ThnnFusedLstmCellBackward": (M, M, M, M, X((2, 12)), True, Out((2, 12)), Out(), Out((12,))),
+    "ChannelShuffle": (IMAGE, 2, Out((1, 2, 4, 4))),
+    "SplitWithSize": (M, [2], 0, [Out()]),
+    "OneHot": (X((2,), I64), 3, X((1,)), X((1,)), -1, Out()),
+    "ChunkCat": ([M], 0, 2, Out((2, 3))),
+    "ScaledMaskedSoftmax": (IMAGE, X((1, 2, 4, 4), BOOL), 1.0, False, Out((1, 2, 4, 4))),
+    "ScaledMaskedSoftmaxBackward": (IMAGE, IMAGE, X((1, 2, 4, 4), BOOL), 1.0, False, Out((1, 2, 4, 4))),
+    "TransformBiasRescaleQkv": (X((1, 2, 12)), X((12,)), 2, *[Out((1, 2, 2, 2))] * 3),
+    "FastLayerNorm": (M, [3], V, V, 1e-5, Out(), Out((2, 1)), Out((2, 1))),
+    "ConvTbc": (X((4, 1, 2)), X((2, 2, 2)), X((2,)), 0, Out((3, 1, 2)), 1),
+    "ConvTbcBackward": (X((3, 1, 2)), X((4, 1, 2)), X((2, 2, 2)), X((2,)), 0, 1,
+                        Out((4, 1, 2)), Out((2, 2, 2)), Out((2,))),
+    "ConvDepthwise2d": (IMAGE, X((2, 1, 2, 2)), [2, 2], None, [1, 1], [0, 0], [1, 1], Out((1, 2, 3, 3)), 1),
+    "MultinomialTensor": (M, 2, False, SEED, SEED, 0, Out((2, 2))),
+    "RReluWithNoise": (M, M, 0.1, 0.3, True, 1, 0, Out()),
+    "AmpUpdateScale": (X((1,)), X((1,), torch.int32), X((1,)), 2.0, 0.5, 10, Out((1,)), Out((1,))),
+    "FusedSgd": ([M], [M], [M], None, 0.1, 0.9, 0.1, 0.0, False, False, True),
     "ForeachRoundOffNumber": ([M], X((1,)), [Out()]),
     "ForeachNorm": ([M], 2.0, [Out(())]),
     "ForeachNonFiniteCheckAndUnscale": ([M], X((1,), F32), X((1,), F32)),
@@ -194,8 +291,8 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
 REFUSED: dict[tuple[str, str], str] = {
     ("PowTensorTensor", "bool"): "the list is of each side alone: CANN refuses bool to the power of bool",
     **{
-        (f"XLogY{form}", f"complex{bits}"): "the facts name no dtypes, and x * log(y) is defined for real numbers"
-        for form in ("Tensor", "ScalarOther", "ScalarSelf")
+        (form, f"complex{bits}"): "the facts name no dtypes, and x * log(y) is defined for real numbers"
+        for form in ("XLogYTensor", "XLogYScalarOther", "XLogYScalarSelf", "InplaceXLogYScalarOther")
         for bits in (32, 64, 128)
     },
 }
@@ -230,9 +327,29 @@ def usual(p: Param) -> Any:
             return 0
 
 
+def twin_of(op: Operator) -> Operator | None:
+    """The operator that computes the same into an output, if `op` is in place and takes what it takes."""
+    twin = OPS.get(op.name.replace("aclnnInplace", "aclnn"), op)
+    outputs = sum(p.direction == "out" for p in twin.params)
+    return twin if twin is not op and outputs == 1 and len(twin.params) == len(op.params) + 1 else None
+
+
+def arguments_of(op: Operator) -> Sequence[Any]:
+    """What the operator is given; in place, what its twin is given but for the output."""
+    name = op.name.removeprefix("aclnn")
+    if name not in ARGUMENTS and (twin := twin_of(op)):
+        given = ARGUMENTS.get(twin.name.removeprefix("aclnn"), [usual(p) for p in twin.params])
+        return [v for v in given if not isinstance(v, Out)]
+    return ARGUMENTS.get(name) or [usual(p) for p in op.params]
+
+
 def accepted(op: Operator, name: str) -> list[torch.dtype]:
-    """The dtypes of a parameter that torch has; all of them if nothing is known."""
-    known = [d.removeprefix("ACL_") for d in op.dtypes.get(name, NAMES)]
+    """The dtypes of a parameter that torch has; all of them if nothing is known, also not of the twin."""
+    known_of = op.dtypes.get(name)
+    if not any(p.kind == "tensor" and p.name in op.dtypes for p in op.params) and (twin := twin_of(op)):
+        inputs = [p for p in twin.params if p.direction != "out"]
+        known_of = twin.dtypes.get(inputs[[p.name for p in op.params].index(name)].name)
+    known = [d.removeprefix("ACL_") for d in known_of or NAMES]
     return [NAMES[d] for d in known if d not in NO_TENSORS]
 
 
@@ -254,7 +371,7 @@ def tensor(x: X, of: list[torch.dtype], dtype: torch.dtype) -> torch.Tensor:
 
 def calls(op: Operator, dtype: torch.dtype) -> Iterator[list[Any]]:
     """Argument lists that differ in the outputs' dtypes: first the swept one, then what is accepted."""
-    given = ARGUMENTS.get(op.name.removeprefix("aclnn")) or [usual(p) for p in op.params]
+    given = arguments_of(op)
     assert len(given) == len(op.params), f"{op.name} takes {[p.name for p in op.params]}"
     outputs = [
         sorted(accepted(op, p.name), key=lambda d: d != dtype)

@@ -56,6 +56,20 @@ def test_both_phases_have_canns_prototypes(generator: ModuleType) -> None:
     assert "aclnnX(void* workspace, uint64_t workspaceSize, aclOpExecutor* executor," in text
 
 
+def test_in_place_takes_the_kernel_of_its_twin_unless_it_has_its_own(generator: ModuleType, tmp_path: Path) -> None:
+    twins = generator.in_place_twins(
+        load(), ["aclnnMish", "aclnnAddmm", "aclnnSqrt", "aclnnInplaceSqrt", "aclnnVarMean"]
+    )
+    assert twins == {"aclnnInplaceMish": ("aclnnMish", 1), "aclnnInplaceAddmm": ("aclnnAddmm", 5)}
+
+
+def test_in_place_gives_the_written_tensor_for_the_output(generator: ModuleType) -> None:
+    ops = load()
+    text = "\n".join(generator.export(ops["aclnnInplaceAddmm"], ops["aclnnAddmm"], 5))
+    assert "pointer(beta), pointer(alpha), pointer(selfRef), integer(cubeMathType)}" in text
+    assert "&npu_sim::ops::kernel_aclnnAddmm, 5};" in text
+
+
 def test_every_kind_of_parameter_has_a_letter(generator: ModuleType) -> None:
     assert {p.kind for op in load().values() for p in op.params} <= set(generator.KINDS)
     assert 'aclnnAdd[] = "ttst";' in "\n".join(generator.signatures(load()))

@@ -53,7 +53,7 @@ bool aclOpExecutor::rebind(void* const* addrs, size_t n) {
     if (t && next++ < n) const_cast<FlatTensor*>(t)->data = addrs[next - 1];
   };
   for (uint32_t i = 0; i < op_->count; ++i) {
-    if (op_->params[i].kind == Kind::tensor) bind(tensor(i));
+    if (op_->params[i].kind == Kind::tensor && !op_->is_again(i)) bind(tensor(i));
     if (op_->params[i].kind == Kind::tensors)
       for (uint32_t j = 0; j < list_size(i); ++j) bind(list_tensor(i, j));
   }
@@ -63,7 +63,7 @@ bool aclOpExecutor::rebind(void* const* addrs, size_t n) {
 FlatTensor* aclOpExecutor::nth_tensor(size_t index, bool inputs, bool outputs) const {
   for (uint32_t i = 0; i < op_->count; ++i) {
     const Param& p = op_->params[i];
-    if (!((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
+    if (op_->is_again(i) || !((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
     if (p.kind == Kind::tensor) {
       if (index-- == 0) return const_cast<FlatTensor*>(tensor(i));
     } else if (p.kind == Kind::tensors) {
@@ -77,7 +77,7 @@ FlatTensor* aclOpExecutor::nth_tensor(size_t index, bool inputs, bool outputs) c
 FlatTensor* aclOpExecutor::list_element(size_t ir_index, size_t relative, bool inputs, bool outputs) const {
   for (uint32_t i = 0; i < op_->count; ++i) {
     const Param& p = op_->params[i];
-    if (!((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
+    if (op_->is_again(i) || !((inputs && p.is_input()) || (outputs && p.is_output()))) continue;
     if (p.kind != Kind::tensor && p.kind != Kind::tensors) continue;
     if (ir_index-- != 0) continue;
     if (p.kind == Kind::tensors && relative < list_size(i))

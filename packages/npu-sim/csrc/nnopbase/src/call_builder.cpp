@@ -93,6 +93,10 @@ void CallBuilder::share_shape(uint32_t i, Call::Slot& slot) {
 }
 
 void CallBuilder::write(uint32_t i, Call::Slot& slot) {
+  if (op_.is_again(i)) {
+    slot = e_->at<Call::Slot>(e_->slots_)[0];
+    return;
+  }
   slot = {words_[i], 0, 0, 0, 0};
   const Kind kind = op_.params[i].kind;
   if (kind >= Kind::dtype || !words_[i]) return;

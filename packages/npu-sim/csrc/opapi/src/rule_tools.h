@@ -33,10 +33,11 @@ inline bool equal(Sizes a, Sizes b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
 }
 
-// The parameter called `name`, or -1.
+// The parameter called `name`, or -1. In place 'self' is called 'selfRef'.
 inline int find(const Call& c, const char* name) {
   for (uint32_t i = 0; i < c.op().count; ++i)
     if (std::strcmp(c.op().params[i].name, name) == 0) return static_cast<int>(i);
+  if (std::strcmp(name, "self") == 0 && c.op().again) return 0;
   return -1;
 }
 

@@ -144,8 +144,15 @@ Rule softmax_backward;
 
 Rule convolution;
 Rule pool2d;
+Rule pool3d;
 Rule pool2d_values;  // the first output only: the second is a mask
+// 'outputSize' instead of the last sizes; backward from them to 'inputSize'.
+Rule resized1d;
 Rule resized2d;
+Rule resized3d;
+Rule resized1d_backward;
+Rule resized2d_backward;
+Rule resized3d_backward;
 
 // Statistics and affine parameters have an element a channel, group or row; so have wanted gradients.
 Rule layer_norm;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+
 #include "rule_tools.h"
 #include "rules.h"
 
@@ -42,17 +44,24 @@ void convolution(const Call& c) {
 
 namespace {
 
-Shape pooled(const Call& c) {
+// Planes or volumes, batched or not.
+void expect_space(const Call& c, const FlatTensor& in, uint32_t dims) {
+  if (in.ndim != dims + 1 && in.ndim != dims + 2)
+    refuse(c, c.op().params[0].name, nnop::describe(in),
+           std::to_string(dims + 1) + " or " + std::to_string(dims + 2) + " dims");
+}
+
+Shape pooled(const Call& c, uint32_t dims) {
   const FlatTensor& in = first_input(c);
-  if (in.ndim != 3 && in.ndim != 4) refuse(c, "self", nnop::describe(in), "3 or 4 dims");
+  expect_space(c, in, dims);
   const Sizes kernel = numbers(c, "kernelSize"), stride = c.ints(2), padding = c.ints(3);
   const int dilation = find(c, "dilation");
   const bool ceil = c.word(static_cast<uint32_t>(find(c, "ceilMode"))) != 0;
   Shape s(in.sizes().begin(), in.sizes().end());
-  for (uint32_t i = 0; i < 2; ++i) {
+  for (uint32_t i = 0; i < dims; ++i) {
     const int64_t k = pick(kernel, i, 1), step = pick(stride, i, k), pad = pick(padding, i, 0);
     const int64_t spread = dilation < 0 ? 1 : pick(c.ints(static_cast<uint32_t>(dilation)), i, 1);
-    int64_t& size = s[in.ndim - 2 + i];
+    int64_t& size = s[in.ndim - dims + i];
     if (step < 1) refuse(c, c.op().params[2].name, text(stride), "at least 1");
     const int64_t room = size + 2 * pad - spread * (k - 1) - 1;
     int64_t n = (room + (ceil ? step - 1 : 0)) / step + 1;
@@ -64,22 +73,44 @@ Shape pooled(const Call& c) {
 
 }  // namespace
 
-void pool2d(const Call& c) { expect_outputs(c, pooled(c), "that of the pooled windows"); }
+void pool2d(const Call& c) { expect_outputs(c, pooled(c, 2), "that of the pooled windows"); }
+void pool3d(const Call& c) { expect_outputs(c, pooled(c, 3), "that of the pooled windows"); }
 
 void pool2d_values(const Call& c) {
-  expect_shape(c, "out", at(c, "out"), pooled(c), "that of the pooled windows");
+  expect_shape(c, "out", at(c, "out"), pooled(c, 2), "that of the pooled windows");
 }
 
-// 'outputSize' instead of the last two sizes.
-void resized2d(const Call& c) {
+namespace {
+
+// 'outputSize' instead of the last sizes.
+void resized(const Call& c, uint32_t dims) {
   const FlatTensor& in = first_input(c);
   const Sizes size = numbers(c, "outputSize");
-  if (in.ndim != 3 && in.ndim != 4) refuse(c, "self", nnop::describe(in), "3 or 4 dims");
-  if (size.size() != 2) refuse(c, "outputSize", text(size), "two numbers");
+  expect_space(c, in, dims);
+  if (size.size() != dims) refuse(c, "outputSize", text(size), std::to_string(dims) + " numbers");
   Shape s = shape(in);
-  s[in.ndim - 2] = size[0];
-  s[in.ndim - 1] = size[1];
+  std::copy(size.begin(), size.end(), s.end() - dims);
   expect_outputs(c, s, "the input's with 'outputSize'");
 }
+
+// 'inputSize' is the gradient's shape, and the first input has 'outputSize' in the place of its last sizes.
+void resized_backward(const Call& c, uint32_t dims) {
+  const Sizes in = numbers(c, "inputSize"), out = numbers(c, "outputSize");
+  if (in.size() != dims + 2) refuse(c, "inputSize", text(in), std::to_string(dims + 2) + " numbers");
+  if (out.size() != dims) refuse(c, "outputSize", text(out), std::to_string(dims) + " numbers");
+  Shape grad{in[0], in[1]};
+  grad.append(out.begin(), out.end());
+  expect_shape(c, c.op().params[0].name, first_input(c), grad, "'inputSize' with 'outputSize'");
+  expect_outputs(c, in, "'inputSize'");
+}
+
+}  // namespace
+
+void resized1d(const Call& c) { resized(c, 1); }
+void resized2d(const Call& c) { resized(c, 2); }
+void resized3d(const Call& c) { resized(c, 3); }
+void resized1d_backward(const Call& c) { resized_backward(c, 1); }
+void resized2d_backward(const Call& c) { resized_backward(c, 2); }
+void resized3d_backward(const Call& c) { resized_backward(c, 3); }
 
 }  // namespace npu_sim::ops::rules

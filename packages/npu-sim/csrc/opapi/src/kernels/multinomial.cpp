@@ -63,10 +63,7 @@ void draw(double* weights, int64_t classes, int64_t samples, bool replacement, i
   }
 }
 
-}  // namespace
-
-NPU_SIM_KERNEL(aclnnMultinomial, multinomial) = [](In self, int64_t samples, bool replacement, int64_t seed,
-                                                   int64_t offset, Out out) {
+void sample(Out out, In self, int64_t samples, bool replacement, int64_t seed, int64_t offset) {
   at::Tensor weights = self.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true).contiguous();
   at::Tensor picked = at::empty(out.sizes(), at::TensorOptions().dtype(at::kLong));
   const int64_t classes = self.size(-1), rows = classes ? self.numel() / classes : 0;
@@ -74,6 +71,18 @@ NPU_SIM_KERNEL(aclnnMultinomial, multinomial) = [](In self, int64_t samples, boo
     draw(weights.data_ptr<double>() + r * classes, classes, samples, replacement, seed, offset + r * samples,
          picked.data_ptr<int64_t>() + r * samples);
   out.copy_(picked);
+}
+
+}  // namespace
+
+NPU_SIM_KERNEL(aclnnMultinomial, multinomial) = [](In self, int64_t samples, bool replacement, int64_t seed,
+                                                   int64_t offset, Out out) {
+  sample(out, self, samples, replacement, seed, offset);
 };
+// As a captured graph has it: seed and offset in device memory, and an offset within the graph.
+NPU_SIM_KERNEL(aclnnMultinomialTensor, rules::all<multinomial, rules::seeds>) =
+    [](In self, int64_t samples, bool replacement, In seed, In offset, int64_t more, Out out) {
+      sample(out, self, samples, replacement, seed.item<int64_t>(), offset.item<int64_t>() + more);
+    };
 
 }  // namespace npu_sim::ops

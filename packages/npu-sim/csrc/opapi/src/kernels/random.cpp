@@ -181,6 +181,11 @@ NPU_SIM_KERNEL(aclnnNormalFloatFloat, rules::none) = [](double mean, double std,
                                                         Out out) {
   normal(out, mean, std, {seed, offset});
 };
+NPU_SIM_KERNEL(aclnnNormalFloatTensor, rules::same) = [](double mean, In std, int64_t seed, int64_t offset,
+                                                         Out out) {
+  normal(out, 0, 1, {seed, offset});
+  out.mul_(std).add_(mean);
+};
 NPU_SIM_KERNEL(aclnnNormalTensorFloat, rules::same) = [](In mean, double std, int64_t seed, int64_t offset,
                                                          Out out) {
   normal(out, 0, std, {seed, offset});
@@ -252,6 +257,20 @@ NPU_SIM_KERNEL(aclnnDropoutDoMask, rules::dropout) = [](In self, In mask, double
     out.zero_();
   else
     out.copy_(at::mul(self, kept).mul_(1 / (1 - p)));
+};
+
+// A slope for each element that is not positive: drawn in training, which 'noise' keeps, else the middle one.
+NPU_SIM_KERNEL(aclnnRReluWithNoise, rules::same) = [](In self, Out noise, Num lower, Num upper, bool training,
+                                                      int64_t seed, int64_t offset, Out out) {
+  const double from = lower.toDouble(), to = upper.toDouble();
+  if (!training) {
+    out.copy_(self.gt(0).logical_not_().to(self.scalar_type()).mul_((from + to) / 2 - 1).add_(1).mul_(self));
+    return;
+  }
+  at::Tensor drawn = at::empty(self.sizes(), self.options());
+  uniform(drawn, from, to, {seed, offset});
+  noise.copy_(drawn.masked_fill_(self.gt(0), 1).view(noise.sizes()));
+  out.copy_(drawn.mul_(self));
 };
 
 }  // namespace npu_sim::ops

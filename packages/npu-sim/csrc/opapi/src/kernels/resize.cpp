@@ -9,10 +9,14 @@
 #include <ATen/ops/reflection_pad1d_backward.h>
 #include <ATen/ops/reflection_pad2d.h>
 #include <ATen/ops/reflection_pad2d_backward.h>
+#include <ATen/ops/reflection_pad3d.h>
+#include <ATen/ops/reflection_pad3d_backward.h>
 #include <ATen/ops/replication_pad1d.h>
 #include <ATen/ops/replication_pad1d_backward.h>
 #include <ATen/ops/replication_pad2d.h>
 #include <ATen/ops/replication_pad2d_backward.h>
+#include <ATen/ops/replication_pad3d.h>
+#include <ATen/ops/replication_pad3d_backward.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/upsample_bilinear2d_backward.h>
 #include <ATen/ops/upsample_nearest2d.h>
@@ -32,16 +36,6 @@ using rules::Sizes;
 
 // A scale that is not positive is the quotient of the sizes.
 std::optional<double> scale(double s) { return s > 0 ? std::optional(s) : std::nullopt; }
-
-// 'inputSize' is the gradient's shape, and 'gradOut' has 'outputSize' in the place of its last two sizes.
-void resized2d_backward(const Call& c) {
-  const Sizes in = rules::numbers(c, "inputSize"), out = rules::numbers(c, "outputSize");
-  if (in.size() != 4) rules::refuse(c, "inputSize", rules::text(in), "four numbers");
-  if (out.size() != 2) rules::refuse(c, "outputSize", rules::text(out), "two numbers");
-  const Shape grad{in[0], in[1], out[0], out[1]};
-  rules::expect_shape(c, "gradOut", at(c, "gradOut"), grad, "'inputSize' with 'outputSize'");
-  rules::expect_outputs(c, in, "'inputSize'");
-}
 
 void adaptive_max_pool2d_backward(const Call& c) {
   rules::expect_shape(c, "indices", at(c, "indices"), at(c, "gradOutput").sizes(), "that of 'gradOutput'");
@@ -133,15 +127,15 @@ NPU_SIM_KERNEL(aclnnUpsampleNearest2dV2, rules::all<rules::resized2d, rules::kee
     [](In self, Dims size, double h, double w, Out out) {
       out.copy_(at::upsample_nearest2d(self, size, scale(h), scale(w)));
     };
-NPU_SIM_KERNEL(aclnnUpsampleNearest2dBackward, resized2d_backward) = [](In grad, Dims size, Dims in, double h,
-                                                                        double w, Out out) {
+NPU_SIM_KERNEL(aclnnUpsampleNearest2dBackward, rules::resized2d_backward) = [](In grad, Dims size, Dims in,
+                                                                               double h, double w, Out out) {
   out.copy_(at::upsample_nearest2d_backward(grad, size, in, scale(h), scale(w)));
 };
 NPU_SIM_KERNEL(aclnnUpsampleBilinear2d, rules::all<rules::resized2d, rules::keeps_dtype>) =
     [](In self, Dims size, bool align, double h, double w, Out out) {
       out.copy_(at::upsample_bilinear2d(self, size, align, scale(h), scale(w)));
     };
-NPU_SIM_KERNEL(aclnnUpsampleBilinear2dBackwardV2, resized2d_backward) =
+NPU_SIM_KERNEL(aclnnUpsampleBilinear2dBackwardV2, rules::resized2d_backward) =
     [](In grad, Dims size, Dims in, bool align, double h, double w, Out out) {
       out.copy_(at::upsample_bilinear2d_backward(grad, size, in, align, scale(h), scale(w)));
     };
@@ -180,6 +174,16 @@ NPU_SIM_KERNEL(aclnnReplicationPad2d, extend<2, false>) = [](In self, Dims pad, 
 };
 NPU_SIM_KERNEL(aclnnReplicationPad2dBackward, extend_backward<2, false>) =
     [](In grad, In self, Dims pad, Out out) { out.copy_(at::replication_pad2d_backward(grad, self, pad)); };
+NPU_SIM_KERNEL(aclnnReflectionPad3d, extend<3, true>) = [](In self, Dims pad, Out out) {
+  out.copy_(at::reflection_pad3d(self, pad));
+};
+NPU_SIM_KERNEL(aclnnReflectionPad3dBackward, extend_backward<3, true>) =
+    [](In grad, In self, Dims pad, Out out) { out.copy_(at::reflection_pad3d_backward(grad, self, pad)); };
+NPU_SIM_KERNEL(aclnnReplicationPad3d, extend<3, false>) = [](In self, Dims pad, Out out) {
+  out.copy_(at::replication_pad3d(self, pad));
+};
+NPU_SIM_KERNEL(aclnnReplicationPad3dBackward, extend_backward<3, false>) =
+    [](In grad, In self, Dims pad, Out out) { out.copy_(at::replication_pad3d_backward(grad, self, pad)); };
 
 NPU_SIM_KERNEL(aclnnIm2col, im2col) = [](In self, Dims kernel, Dims dilation, Dims padding, Dims stride,
                                          Out out) {

@@ -62,6 +62,10 @@ struct Operator {
   uint32_t products;  // bits of Product; 0: unknown, so none is refused
   bool data_dependent;
   const Kernel* kernel;
+  // In place by a kernel with an output: the index of that output, which is the first tensor again; 0: none.
+  uint32_t again = 0;
+
+  bool is_again(uint32_t i) const { return again != 0 && i == again; }
 };
 
 // Product families, as bits.
