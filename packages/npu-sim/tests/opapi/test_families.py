@@ -96,7 +96,7 @@ CASES: list[Any] = [
     case("AdaptiveAvgPool3d", [VOLUME, [3, 2, 5]], F.adaptive_avg_pool3d(VOLUME, (3, 2, 5))),
     backward("AdaptiveAvgPool3dBackward", lambda t: F.adaptive_avg_pool3d(t, (3, 2, 5)), VOLUME, [], shows_input=True),
     case("AdaptiveMaxPool3d", [VOLUME, [3, 2, 5]], *F.adaptive_max_pool3d(VOLUME, (3, 2, 5), return_indices=True)),
-    case("MaxUnpool2d", [*UNPOOL, [8, 8]], F.max_unpool2d(*UNPOOL, 2)),
+    case("MaxUnpool2d", [*UNPOOL, [8, 8]], F.max_unpool2d(*UNPOOL, [2, 2])),
     case("ReflectionPad3d", [VOLUME, [1, 2, 3, 0, 1, 1]], F.pad(VOLUME, [1, 2, 3, 0, 1, 1], "reflect")),
     case("ReplicationPad3d", [VOLUME, [1, 2, 3, 0, 1, 1]], F.pad(VOLUME, [1, 2, 3, 0, 1, 1], "replicate")),
     backward("ReflectionPad3dBackward", lambda t: F.pad(t, [1] * 6, "reflect"), VOLUME, [[1] * 6], shows_input=True),
@@ -172,7 +172,7 @@ def test_singular_vectors_come_as_u_and_v(cann: Cann) -> None:
 
 def test_conv_tbc_and_its_backward(cann: Cann) -> None:
     x, w, b = torch.randn(5, 2, 3), torch.randn(2, 3, 4), torch.randn(4)
-    g, expected = grads(lambda *t: torch.conv_tbc(*t, 1), x, w, b)
+    g, expected = grads(lambda x, w, b: torch.conv_tbc(x, w, b, 1), x, w, b)
     out, got = torch.empty(6, 2, 4), [torch.empty_like(t) for t in (x, w, b)]
     cann.run("aclnnConvTbc", x, w, b, 1, out, 0)
     torch.testing.assert_close(out, torch.conv_tbc(x, w, b, 1), rtol=1e-4, atol=1e-4)
