@@ -10,6 +10,7 @@ PYBIND11_MODULE(_C, m) {
   npu::bindings::add_memory_history(m);
   npu::bindings::add_pools(m);
   npu::bindings::add_options(m);
+  npu::bindings::add_graphs(m);
   npu::bindings::add_operators(m);
   npu::bindings::add_location(m);
 }

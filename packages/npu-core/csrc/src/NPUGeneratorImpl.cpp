@@ -8,6 +8,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "capture.h"
+
 namespace npu {
 
 namespace {
@@ -37,6 +39,7 @@ uint64_t NPUGeneratorImpl::seed() {
 }
 
 void NPUGeneratorImpl::set_offset(uint64_t offset) {
+  if (C10_UNLIKELY(capturing())) refuse_in_capture("the drawing of random numbers");
   TORCH_CHECK_VALUE(offset % 4 == 0, "the offset of an npu generator is a multiple of 4, found ", offset);
   offset_ = offset;
 }

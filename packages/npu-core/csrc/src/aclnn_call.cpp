@@ -108,7 +108,8 @@ void run_call(const void* payload, const TaskContext& context) {
     return;
   }
   ExecutorCache& cache = context.launcher.executors;
-  const uint64_t hash = cache.hash(call);
+  // A captured operator keeps its executor's addresses: it cannot be one that gets others later.
+  const uint64_t hash = C10_UNLIKELY(context.launcher.graph != nullptr) ? 0 : cache.hash(call);
   if (hash) {
     if (CachedExecutor* cached = cache.find(hash, call)) {
       if (C10_LIKELY(cached->readdress(call.addresses())))

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "capture.h"
 #include "launcher.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/error.h"
@@ -16,6 +17,7 @@ void* CannPoolBackend::allocate(size_t nbytes) {
   const Cann& c = cann();
   // aclrtMalloc adds 32 bytes to every request, which makes one of n huge pages take n + 1.
   auto allocate = c.has_aclrtMallocAlign32 ? c.aclrtMallocAlign32 : c.aclrtMalloc;
+  const RelaxedCapture relaxed;
   const int code = allocate(&ptr, nbytes, ACL_MEM_MALLOC_HUGE_FIRST);
   if (is_out_of_memory(code)) return nullptr;
   if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
@@ -50,6 +52,7 @@ size_t CannPoolBackend::address_range(size_t granule) {
 void* CannPoolBackend::reserve(size_t nbytes) {
   bind_device(device_);
   void* ptr = nullptr;
+  const RelaxedCapture relaxed;
   const int code = cann().aclrtReserveMemAddress(&ptr, nbytes, 0, nullptr, 1);
   if (is_out_of_memory(code)) return nullptr;
   if (code != 0)
@@ -69,6 +72,7 @@ void CannPoolBackend::unreserve(void* ptr) noexcept {
 
 bool CannPoolBackend::map(void* ptr, size_t nbytes, size_t granule) {
   bind_device(device_);
+  const RelaxedCapture relaxed;
   aclrtPhysicalMemProp prop{};
   prop.handleType = ACL_MEM_HANDLE_TYPE_NONE;
   prop.allocationType = ACL_MEM_ALLOCATION_TYPE_PINNED;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "capture.h"
 #include "npu/core/env.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
@@ -36,6 +37,9 @@ void set_reclaim_hook(ReclaimHook hook) noexcept { g_reclaim.store(hook, std::me
 Launcher::Launcher(DeviceIndex device) : executors(env().executor_cache), device_(device) {}
 
 void* Launcher::workspace(detail::StreamState& stream, size_t bytes) {
+  if (C10_UNLIKELY(graph && bytes > 0)) {
+    if (void* memory = graph->of(stream, bytes)) return memory;
+  }
   if (bytes <= stream.workspace_bytes) return bytes ? stream.workspace : nullptr;
   // Growing by half at least keeps the number of synchronisations logarithmic.
   const size_t grown = std::max(bytes, stream.workspace_bytes + stream.workspace_bytes / 2);

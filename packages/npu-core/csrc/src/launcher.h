@@ -10,6 +10,8 @@
 
 namespace npu {
 
+struct GraphWorkspaces;
+
 namespace detail {
 struct StreamState;
 }
@@ -27,6 +29,8 @@ class Launcher {
   DescriptorPool descriptors;
   ExecutorCache executors;
   LaunchHistory history;
+  // Set while a graph is captured on this device.
+  GraphWorkspaces* graph = nullptr;
 
  private:
   DeviceIndex device_;

@@ -25,6 +25,9 @@ LD_LIBRARY_PATH = "LD_LIBRARY_PATH"
 CUDA_VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 """Empty or `-1` hides CUDA devices: npu-core then sees no conflict with them."""
 
+TORCH_NPUGRAPH_GC = "TORCH_NPUGRAPH_GC"
+"""`1`: Python's garbage is collected before each capture of a graph, for the memory that it may hold."""
+
 DOCUMENTED = {
     NPU_RUNTIME: "which runtime serves the device: auto, none, or a name",
     NPU_PLUGINS: "which plugins to load; unset: all",
@@ -39,6 +42,7 @@ DOCUMENTED = {
     "NPU_EXECUTOR_CACHE": "how many of CANN's executors a device keeps; 0: none; 1 or unset: 1024",
     "ASCEND_CUSTOM_OPP_PATH": "folders of custom operators, looked up before CANN's",
     "ASCEND_OPP_PATH": "folder whose vendors/ holds custom operators",
+    TORCH_NPUGRAPH_GC: "1: collect Python's garbage before a graph is captured",
     "LD_PRELOAD": "if set, preloaded symbols come before those of CANN's libraries",
     CUDA_VISIBLE_DEVICES: "empty or -1: CUDA devices are no conflict",
     "TORCH_DEVICE_BACKEND_AUTOLOAD": "0: `import torch` loads no backend (read by torch)",
@@ -74,6 +78,11 @@ def library_path() -> list[str]:
 def cuda_is_hidden() -> bool:
     """Whether the user hides all CUDA devices."""
     return os.environ.get(CUDA_VISIBLE_DEVICES, "0").strip() in ("", "-1")
+
+
+def collects_before_capture() -> bool:
+    """Whether Python's garbage is collected before a graph is captured."""
+    return os.environ.get(TORCH_NPUGRAPH_GC, "0").strip() == "1"
 
 
 def apply_defaults(values: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ from npu_core.npu import (
     backends,
     deterministic,
     fallback,
+    graphs,
     legacy,
     memory,
     npu_config,
@@ -53,6 +54,16 @@ from npu_core.npu.devices import (
 )
 from npu_core.npu.dump import finalize_dump, init_dump, set_dump
 from npu_core.npu.fallback import Fallback, fallback_report, reset_fallback_report
+from npu_core.npu.graphs import (
+    NPUGraph,
+    graph,
+    graph_task_group_begin,
+    graph_task_group_end,
+    graph_task_update_begin,
+    graph_task_update_end,
+    is_current_stream_capturing,
+    make_graphed_callables,
+)
 from npu_core.npu.health import (
     check_uce_in_memory,
     clear_npu_overflow_flag,
@@ -191,6 +202,7 @@ __all__ = [
     "ExternalStream",
     "Fallback",
     "MemPool",
+    "NPUGraph",
     "NPUPluggableAllocator",
     "OutOfMemoryError",
     "Stream",
@@ -235,7 +247,12 @@ __all__ = [
     "get_stream_limit",
     "get_sync_debug_mode",
     "get_task_queue_enable",
+    "graph",
     "graph_pool_handle",
+    "graph_task_group_begin",
+    "graph_task_group_end",
+    "graph_task_update_begin",
+    "graph_task_update_end",
     "host_empty_cache",
     "host_memory_stats",
     "host_memory_stats_as_nested_dict",
@@ -245,8 +262,10 @@ __all__ = [
     "ipc_collect",
     "is_available",
     "is_bf16_supported",
+    "is_current_stream_capturing",
     "is_initialized",
     "is_jit_compile_false",
+    "make_graphed_callables",
     "manual_seed",
     "manual_seed_all",
     "matmul",

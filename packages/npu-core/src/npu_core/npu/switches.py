@@ -177,7 +177,10 @@ def _set_one(key: str, value: str) -> None:
 
 
 class _Matmul:
-    """`torch.npu.matmul`: whether products of float32 may round their operands to hf32 (19 bits), which is faster."""
+    """`torch.npu.matmul`: whether products of float32 may round their operands to hf32 (19 bits), which is faster.
+
+    Plugins read it in the C table. npu-ops 0.1 does not yet: its products keep their dtype, whatever is set here.
+    """
 
     def __init__(self) -> None:
         self._type = CubeMathType.KEEP_DTYPE
@@ -201,7 +204,7 @@ class _Matmul:
 
 
 class _Conv:
-    """`torch.npu.conv`: whether convolutions of float32 may round their operands to hf32 (19 bits)."""
+    """`torch.npu.conv`: whether convolutions of float32 may round their operands to hf32 (19 bits); see `_Matmul`."""
 
     def __init__(self) -> None:
         self._allowed = False

@@ -55,6 +55,17 @@
   X(acl, aclGetCannAttribute) \
   X(acl, aclmdlFinalizeDump) \
   X(acl, aclmdlInitDump) \
+  X(acl, aclmdlRICaptureBegin) \
+  X(acl, aclmdlRICaptureEnd) \
+  X(acl, aclmdlRICaptureGetInfo) \
+  X(acl, aclmdlRICaptureTaskGrpBegin) \
+  X(acl, aclmdlRICaptureTaskGrpEnd) \
+  X(acl, aclmdlRICaptureTaskUpdateBegin) \
+  X(acl, aclmdlRICaptureTaskUpdateEnd) \
+  X(acl, aclmdlRICaptureThreadExchangeMode) \
+  X(acl, aclmdlRIDebugJsonPrint) \
+  X(acl, aclmdlRIDestroy) \
+  X(acl, aclmdlRIExecuteAsync) \
   X(acl, aclmdlSetDump) \
   X(acl, aclrtCtxSetSysParamOpt) \
   X(acl, aclrtDeviceGetStreamPriorityRange) \

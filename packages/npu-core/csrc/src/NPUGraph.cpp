@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "NPUGraph.h"
+
+#include <atomic>
+#include <thread>
+
+#include "capture.h"
+#include "launcher.h"
+#include "npu/core/error.h"
+#include "npu/core/launch_queue.h"
+#include "pools.h"
+#include "streams.h"
+
+namespace npu {
+
+namespace {
+
+std::atomic<int> g_captures{0};
+
+aclmdlRICaptureMode native(at::GraphCaptureMode mode) {
+  switch (mode) {
+    case at::GraphCaptureMode::ThreadLocal:
+      return ACL_MODEL_RI_CAPTURE_MODE_THREAD_LOCAL;
+    case at::GraphCaptureMode::Relaxed:
+      return ACL_MODEL_RI_CAPTURE_MODE_RELAXED;
+    default:
+      return ACL_MODEL_RI_CAPTURE_MODE_GLOBAL;
+  }
+}
+
+aclmdlRICaptureStatus status_of(aclrtStream stream) {
+  aclmdlRICaptureStatus status = ACL_MODEL_RI_CAPTURE_STATUS_NONE;
+  aclmdlRI model = nullptr;
+  NPU_CHECK(cann().aclmdlRICaptureGetInfo(stream, &status, &model));
+  return status;
+}
+
+struct Begin {
+  aclmdlRICaptureMode mode;
+  GraphWorkspaces* workspaces;
+
+  static void run(const void* payload, const TaskContext& context) {
+    const auto& task = *static_cast<const Begin*>(payload);
+    NPU_CHECK(cann().aclmdlRICaptureBegin(context.stream, task.mode));
+    context.launcher.graph = task.workspaces;
+  }
+};
+
+struct End {
+  aclmdlRI* model;
+
+  static void run(const void* payload, const TaskContext& context) {
+    context.launcher.graph = nullptr;
+    NPU_CHECK(cann().aclmdlRICaptureEnd(context.stream, static_cast<const End*>(payload)->model));
+  }
+};
+
+struct Replay {
+  aclmdlRI model;
+
+  static void run(const void* payload, const TaskContext& context) {
+    NPU_CHECK(cann().aclmdlRIExecuteAsync(static_cast<const Replay*>(payload)->model, context.stream));
+  }
+};
+
+constexpr TaskKind kBegin{"begin of a graph's capture", &Begin::run};
+constexpr TaskKind kEnd{"end of a graph's capture", &End::run};
+constexpr TaskKind kReplay{"replay of a graph", &Replay::run};
+
+// One capture at a time in the process: its launch thread keeps one set of workspaces.
+GraphWorkspaces& workspaces() {
+  static auto* all = new GraphWorkspaces;
+  return *all;
+}
+
+template <class Task>
+void run_now(LaunchQueue& queue, const TaskKind& kind, const NPUStream& stream, const Task& task) {
+  queue.flush(queue.enqueue(kind, stream, &task, sizeof task));
+}
+
+}  // namespace
+
+bool capturing() noexcept { return g_captures.load(std::memory_order_relaxed) > 0; }
+
+bool current_stream_is_capturing() {
+  if (!capturing()) return false;
+  const NPUStream stream = getCurrentNPUStream();
+  if (!has_context(stream.device_index())) return false;
+  bind_device(stream.device_index());
+  return status_of(stream.stream()) != ACL_MODEL_RI_CAPTURE_STATUS_NONE;
+}
+
+void refuse_in_capture(const char* what) {
+  TORCH_CHECK(
+      !current_stream_is_capturing(), what,
+      " cannot be captured into a graph: every replay would use the same ones. Move it out of the graph.");
+}
+
+RelaxedCapture::RelaxedCapture() {
+  if (!capturing() || !cann().has_aclmdlRICaptureThreadExchangeMode) return;
+  changed_ = cann().aclmdlRICaptureThreadExchangeMode(&mode_) == 0;
+}
+
+RelaxedCapture::~RelaxedCapture() {
+  if (changed_) cann().aclmdlRICaptureThreadExchangeMode(&mode_);
+}
+
+void* GraphWorkspaces::of(detail::StreamState& stream, size_t bytes) {
+  if (status_of(stream.handle()) == ACL_MODEL_RI_CAPTURE_STATUS_NONE) return nullptr;
+  auto& [memory, size] = current[&stream];
+  if (bytes <= size) return memory;
+  // The smaller one stays: what was captured before uses it.
+  const RelaxedCapture relaxed;
+  void* fresh = nullptr;
+  const int code = cann().aclrtMalloc(&fresh, bytes, ACL_MEM_MALLOC_HUGE_FIRST);
+  TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "NPU out of memory: no room for ", bytes,
+                   " bytes of workspace of a graph on npu:", static_cast<int>(stream.device), ".");
+  if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  all.push_back(fresh);
+  memory = fresh;
+  size = bytes;
+  return fresh;
+}
+
+NPUGraph::~NPUGraph() {
+  try {
+    reset();
+  } catch (const std::exception&) {
+    // The device is broken: who uses it next hears of it.
+  }
+}
+
+void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
+  TORCH_CHECK(state_ == State::kEmpty, "this graph was captured already: call reset() first");
+  const NPUStream stream = getCurrentNPUStream();
+  const DeviceIndex device = stream.device_index();
+  TORCH_CHECK(stream.id() != 0,
+              "a graph cannot be captured on the default stream: use torch.npu.graph, which "
+              "captures on a stream of its own, or `with torch.npu.stream(...)`");
+  init();
+  TORCH_CHECK_NOT_IMPLEMENTED(cann().has_aclmdlRICaptureBegin && cann().has_aclmdlRICaptureGetInfo,
+                              "graphs need aclmdlRICaptureBegin, which this CANN lacks");
+  int none = 0;
+  TORCH_CHECK(g_captures.compare_exchange_strong(none, 1),
+              "another graph is being captured: one capture at a time can go on in a process");
+  static std::atomic<c10::CaptureId_t> next{1};
+  id_ = pool == c10::MempoolId_t(0, 0) ? c10::MempoolId_t(next.fetch_add(1), 0) : pool;
+  stream_ = stream;
+  const auto thread = std::this_thread::get_id();
+  DevicePool& memory = NPUCachingAllocator::pool_of(device);
+  memory.begin_route(
+      id_,
+      [thread, id = stream.id()](c10::StreamId s) { return s == id || std::this_thread::get_id() == thread; },
+      /*capture=*/true);
+  LaunchQueue& queue = LaunchQueue::of(device);
+  try {
+    workspaces() = {};
+    run_now(queue, kBegin, stream, Begin{native(mode), &workspaces()});
+    queue.raise_error();
+  } catch (...) {
+    g_captures.store(0);
+    memory.end_route(id_);
+    memory.release_private(id_);
+    throw;
+  }
+  state_ = State::kCapturing;
+}
+
+void NPUGraph::capture_end() {
+  TORCH_CHECK(state_ == State::kCapturing, "capture_end() without capture_begin()");
+  const DeviceIndex device = stream_->device_index();
+  LaunchQueue& queue = LaunchQueue::of(device);
+  std::exception_ptr failed;
+  try {
+    run_now(queue, kEnd, *stream_, End{&model_});
+    queue.raise_error();
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  g_captures.store(0);
+  memory_ = std::move(workspaces().all);
+  workspaces() = {};
+  NPUCachingAllocator::pool_of(device).end_route(id_);
+  state_ = State::kReady;
+  if (failed || !model_) {
+    reset();
+    if (failed) std::rethrow_exception(failed);
+  }
+  TORCH_CHECK(model_, "the capture recorded no graph");
+}
+
+void NPUGraph::replay() {
+  TORCH_CHECK(state_ == State::kReady, "replay() of a graph that was not captured");
+  const NPUStream stream = getCurrentNPUStream(stream_->device_index());
+  const Replay task{model_};
+  LaunchQueue::of(stream.device_index()).enqueue(kReplay, stream, &task, sizeof task);
+}
+
+void NPUGraph::reset() {
+  if (state_ == State::kCapturing) capture_end();
+  if (state_ == State::kEmpty) return;
+  state_ = State::kEmpty;
+  const DeviceIndex device = stream_->device_index();
+  const aclmdlRI model = std::exchange(model_, nullptr);
+  const auto memory = std::exchange(memory_, {});
+  if (detail::cann_closed() || in_bad_fork()) return;
+  bind_device(device);
+  if (LaunchQueue* queue = LaunchQueue::started(device)) queue->flush();
+  cann().aclrtSynchronizeDevice();  // what failed there is for who waits next
+  if (model) NPU_CHECK_WARN(cann().aclmdlRIDestroy(model));
+  for (void* workspace : memory) NPU_CHECK_WARN(cann().aclrtFree(workspace));
+  if (DevicePool* pool = NPUCachingAllocator::started_pool(device)) pool->release_private(id_);
+}
+
+c10::MempoolId_t NPUGraph::pool() const {
+  TORCH_CHECK(state_ != State::kEmpty, "pool() of a graph that was not captured");
+  return id_;
+}
+
+void NPUGraph::debug_dump(const std::string& path) {
+  TORCH_CHECK(state_ == State::kReady, "debug_dump() of a graph that was not captured");
+  bind_device(stream_->device_index());
+  NPU_CHECK(cann().aclmdlRIDebugJsonPrint(model_, path.c_str(), 0));
+}
+
+}  // namespace npu
+
+namespace at {
+// torch.accelerator.Graph looks for it by the device's name in capitals.
+REGISTER_GRAPH_IMPL(NPU, npu::NPUGraph)
+}  // namespace at

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the rest of npu-core needs to know while a graph is captured.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "npu/core/cann.h"
+#include "npu/core/macros.h"
+
+namespace npu {
+
+namespace detail {
+struct StreamState;
+}
+
+// Whether any capture goes on in this process. A relaxed load.
+bool capturing() noexcept;
+// Raises RuntimeError if the current stream is captured: `what` would be the same in every replay.
+void refuse_in_capture(const char* what);
+
+// Lets this thread make calls that a capture forbids although they do it no harm: allocations.
+class RelaxedCapture {
+ public:
+  RelaxedCapture();
+  ~RelaxedCapture();
+  RelaxedCapture(const RelaxedCapture&) = delete;  // restores the thread's mode once
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  bool changed_ = false;
+  aclmdlRICaptureMode mode_ = ACL_MODEL_RI_CAPTURE_MODE_RELAXED;
+};
+
+// The workspaces of a graph that is being captured. Touched by the launch thread only.
+struct GraphWorkspaces {
+  std::vector<void*> all;
+  std::map<const detail::StreamState*, std::pair<void*, size_t>> current;
+
+  // Null if `stream` is not captured.
+  void* of(detail::StreamState& stream, size_t bytes);
+};
+
+}  // namespace npu
