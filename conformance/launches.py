@@ -17,26 +17,22 @@ class Launches:
     def __init__(self) -> None:
         path = os.environ.get("NPU_SIM_TRACE", "")
         self.path = Path(path) if path else None
-        self.position = 0
         self.reports_fallbacks = hasattr(torch.npu, "fallback_report")  # ours does, torch_npu does not
 
     def mark(self) -> None:
         """Counting begins here."""
         torch.npu.synchronize()
-        self.position = self.path.stat().st_size if self.path and self.path.exists() else 0
+        if self.path and self.path.exists():
+            os.truncate(self.path, 0)  # npu-sim appends: nothing of it is kept twice
 
     def since_mark(self) -> tuple[int, int]:
         """Operators launched and copies to the host since the mark."""
         torch.npu.synchronize()
         if not self.path or not self.path.exists():
             return 0, 0
-        with self.path.open("rb") as trace:
-            trace.seek(self.position)
-            calls = [json.loads(line) for line in trace]
-        launches = sum(
-            call["name"].startswith("aclnn") and not call["name"].endswith("GetWorkspaceSize") for call in calls
-        )
-        copies = sum(call.get("args", {}).get("kind") == DEVICE_TO_HOST for call in calls)
+        calls = [json.loads(line) for line in self.path.read_text().splitlines()]
+        launches = sum(call.get("phase") == 2 for call in calls)
+        copies = sum(call.get("arguments", {}).get("kind") == DEVICE_TO_HOST for call in calls)
         return launches, copies
 
     def fallbacks(self) -> dict[str, str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import queue
 import selectors
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,12 +28,14 @@ class Worker:
     """A process that makes rows: a task a line in, a row a line out."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
+        self.folder = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).parent), "--worker", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env={**os.environ, "NPU_SIM_TRACE": f"{self.folder.name}/trace"},
         )
 
     def row(self, task: Task, timeout: float) -> dict[str, object]:
@@ -60,6 +64,7 @@ class Worker:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.folder.cleanup()
 
 
 def sweep(

@@ -238,14 +238,13 @@ def test_expandable_segments_map_physical_memory_side_by_side(acl: Acl) -> None:
 
 
 def test_addresses_are_reserved_before_any_device_is_set(run: Run) -> None:
-    done = run(
-        f"""
-        acl.check("aclrtResetDevice", 0)  # which the preamble had set
+    code = f"""
+        acl.check("aclInit", None)
         at = acl.out("aclrtReserveMemAddress", {2 * MIB}, 0, None, 1)
         acl.check("aclrtReleaseMemAddress", at)
         print("reserved")
-        """
-    )
+    """
+    done = run(code, start=False)
     assert done.stdout == "reserved\n", done.stderr
 
 

@@ -74,6 +74,12 @@ Device* opened_device(int id) {
   return machine().devices[static_cast<size_t>(id)].load(std::memory_order_acquire);
 }
 
+int start_machine() {
+  Machine& m = machine();
+  std::lock_guard lock(m.mutex);
+  return start(m);
+}
+
 int open_device(int id, Device** device) {
   if (id < 0 || id >= device_count())
     return fail(ACL_ERROR_RT_INVALID_DEVICEID,

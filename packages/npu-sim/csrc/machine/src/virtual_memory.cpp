@@ -98,6 +98,7 @@ int unknown_handle() {
 }  // namespace
 
 int reserve_address(void** address, uint64_t size) {
+  if (int code = start_machine()) return code;
   VirtualMemory& s = space();
   std::unique_lock lock(s.mutex);
   auto offset = s.reserved.allocate(size, kHugePage);

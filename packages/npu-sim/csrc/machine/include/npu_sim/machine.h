@@ -16,6 +16,9 @@ NPU_SIM_API int ready();
 // Devices that this process sees. Reads the environment only.
 NPU_SIM_API int device_count();
 
+// Lays out the addresses of all devices, once; opening one does it too.
+int start_machine();
+
 // The user's device `id`; its memory is mapped by the first call. ACL_ERROR_RT_INVALID_DEVICEID if there is
 // none.
 NPU_SIM_API int open_device(int id, Device** device);
