@@ -170,9 +170,9 @@ def test_a_model_is_printed_as_text_and_as_a_trace(run: Run, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert "COPY aclrtMemsetAsync" in done.stderr
     assert done.stdout == ""
-    (event,) = json.loads((tmp_path / "model.json").read_text())["traceEvents"]
-    assert event["name"] == "aclrtMemsetAsync"
-    assert event["args"]["task type"] == "COPY"
+    (event,) = json.loads((tmp_path / "model.json").read_text())
+    assert (event["name"], event["tid"]) == ("aclrtMemsetAsync", "stream0")
+    assert event["args"]["Task Type"] == "COPY"
 
 
 def test_a_condition_in_device_memory_chooses_what_runs(acl: Acl, stream: int) -> None:

@@ -139,18 +139,23 @@ std::string Graph::describe() const {
   return text;
 }
 
+// A list of events for chrome://tracing, under the names that CANN's has: tools pair a record with its wait
+// by the number at the end.
 std::string Graph::describe_json() const {
-  std::string text = "{\"traceEvents\": [";
+  std::string text = "[";
   for (size_t i = 0; i < nodes.size(); ++i) {
     const Node& n = nodes[i];
-    text += std::string(i ? ",\n" : "\n") + "  {\"name\": \"" + (*n.name ? n.name : kind_name(n)) +
-            "\", \"ph\": \"X\", \"pid\": " + std::to_string(id) + ", \"tid\": " + std::to_string(n.lane) +
-            ", \"ts\": " + std::to_string(i) +
-            ", \"dur\": 1, \"args\": {\"model id\": " + std::to_string(id) +
-            ", \"stream id\": " + std::to_string(n.lane) + ", \"task id\": " + std::to_string(i) +
-            ", \"task type\": \"" + kind_name(n) + "\"}}";
+    const std::string lane = std::to_string(n.lane), model = std::to_string(id);
+    const bool edge = n.kind == Node::Kind::signal || n.kind == Node::Kind::wait;
+    const std::string name = edge      ? std::string(kind_name(n)) + "_" + std::to_string(n.signal)
+                             : *n.name ? n.name
+                                       : kind_name(n);
+    text += std::string(i ? ",\n" : "\n") + "  {\"name\": \"" + name + "\", \"ph\": \"X\", \"pid\": \"model" +
+            model + "\", \"tid\": \"stream" + lane + "\", \"ts\": " + std::to_string(i) +
+            ", \"dur\": 1, \"args\": {\"Model Id\": " + model + ", \"Stream Id\": " + lane +
+            ", \"Task Id\": " + std::to_string(i) + ", \"Task Type\": \"" + kind_name(n) + "\"}}";
   }
-  return text + "\n]}\n";
+  return text + "\n]\n";
 }
 
 }  // namespace npu_sim
