@@ -89,8 +89,17 @@ double matrix_flops(const Call& call) {
   return 2.0 * k * static_cast<double>(given->numel());
 }
 
-Access access_of(const Param& p) {
-  return !p.is_output() ? Access::read : !p.is_input() ? Access::write : Access::both;
+// CANN calls what an operator works on in place an input too. These do not look at it: they write all of it,
+// or leave the rest as it is.
+bool only_writes(const Operator& op) {
+  return contains(op.name, {"InplaceNormal", "InplaceUniform", "InplaceRandom", "InplaceBernoulli",
+                            "InplaceFill", "InplaceZero", "InplaceOne", "InplaceCopy", "InplaceScatterUpdate",
+                            "InplaceIndexCopy", "InplaceIndexFill", "InplaceMasked", "IndexPut"});
+}
+
+Access access_of(const Operator& op, const Param& p) {
+  if (!p.is_output()) return Access::read;
+  return p.is_input() && !only_writes(op) ? Access::both : Access::write;
 }
 
 }  // namespace
@@ -104,7 +113,7 @@ void note_call(const Call& call, const void* workspace) {
     for (bool writes : {false, true})
       each_tensor(call, [&](const Param& p, const FlatTensor& t) {
         if (p.is_output() == writes && element_bytes(t) && t.numel())
-          note_rows(op, p.name, rows_of(t), access_of(p));
+          note_rows(op, p.name, rows_of(t), access_of(call.op(), p));
       });
   }
   if (!(on & kWatchTiming)) return;
