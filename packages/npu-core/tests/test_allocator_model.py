@@ -109,6 +109,7 @@ def test_memory_in_use_on_another_stream_is_not_handed_out(npu: Any) -> None:
             seen.append(x.sum())
         x.record_stream(busy)
         del x  # the next round may have this memory only after the sum
+    npu.synchronize()
     assert [int(s.item()) for s in seen] == [value * MIB for value in range(20)]
 
 

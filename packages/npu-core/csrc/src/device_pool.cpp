@@ -74,7 +74,7 @@ Block* DevicePool::allocate(size_t nbytes, c10::StreamId stream) {
     if (!block) out_of_memory(r, lock);
   }
   block = serve(block, r);
-  block->where = where;
+  if (nbytes > kSmallSize) block->where = where;
   if (C10_UNLIKELY(history_.on())) {
     block->context = context;
     note(MemoryHistory::Entry::ALLOC, block->ptr, block->requested, *block->segment, std::move(context));
@@ -342,10 +342,14 @@ Block* DevicePool::new_block() {
   return block;
 }
 
+// Leaves in the block what every idle one has; what new_block()'s callers set is not touched.
 void DevicePool::recycle(Block* block) {
-  auto node = std::move(block->node);
-  *block = Block{};
-  block->node = std::move(node);
+  block->requested = 0;
+  block->prev = block->next = nullptr;
+  block->allocated = false;
+  block->mapped = true;
+  block->piece = false;
+  block->freed_epoch = 0;
   spare_.push_back(block);
 }
 

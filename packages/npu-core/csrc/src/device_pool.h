@@ -114,7 +114,7 @@ struct Block {
 // Called when an allocation is about to fail: device, bytes asked for, bytes of the device, bytes free there.
 using OutOfMemoryObserver = std::function<void(int64_t, size_t, size_t, size_t)>;
 
-class NPU_API DevicePool {
+class DevicePool {
  public:
   DevicePool(c10::DeviceIndex device, PoolBackend& backend) : device_(device), backend_(backend) {}
   // Leaked with its device: tensors may outlive every static destructor.
@@ -143,17 +143,18 @@ class NPU_API DevicePool {
   // Caps what is taken from the device; 0 takes the cap away.
   void set_limit(size_t nbytes);
 
+  // Exported one by one, for the bindings: calls between members of an exported class would not be inlined.
   // A private pool, made on first mention, is kept by each of these until release_private().
-  void keep_private(c10::MempoolId_t id, std::shared_ptr<SegmentSource> source = nullptr, bool on_oom = false,
-                    bool no_split = false);
-  void release_private(c10::MempoolId_t id);
+  NPU_API void keep_private(c10::MempoolId_t id, std::shared_ptr<SegmentSource> source = nullptr,
+                            bool on_oom = false, bool no_split = false);
+  NPU_API void release_private(c10::MempoolId_t id);
   // 0 for an unknown one.
-  int private_uses(c10::MempoolId_t id);
+  NPU_API int private_uses(c10::MempoolId_t id);
   // Sends the requests for which `wants` answers true for their stream to a private pool, from the last
   // begun route backwards. It keeps the pool, also after end_route(). `wants` is called under the lock.
   // While one is a capture's, nothing waits for the device nor records or asks events: a capture forbids it.
   void begin_route(c10::MempoolId_t id, std::function<bool(c10::StreamId)> wants, bool capture);
-  void end_route(c10::MempoolId_t id);
+  NPU_API void end_route(c10::MempoolId_t id);
 
   c10::CachingDeviceAllocator::DeviceStats stats();
   // (allocated, reserved) bytes.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <thread>
+
 #include "fake_pool_backend.h"
 
 namespace npu::testing {
@@ -210,6 +212,49 @@ TEST_F(DevicePoolTest, TheErrorSaysWhereTheMemoryIs) {
   }
   pool.free(a);
   pool.free(b);
+}
+
+// For the thread sanitizer, and for the books at the end.
+TEST_F(PrivatePool, ThreadsAllocateFreeRouteAndRecordHistories) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < 200; ++i) {
+        if (t == 0 && i % 20 == 0) {
+          HistorySettings settings;
+          settings.enabled = i % 40 == 0;
+          settings.max_entries = 50;
+          pool.record_history(settings, false);
+        }
+        const bool routed = t == 1 && i % 3 == 0;
+        const auto self = std::this_thread::get_id();
+        if (routed)
+          pool.begin_route(
+              kPool, [self](c10::StreamId) { return std::this_thread::get_id() == self; }, i % 2);
+        try {
+          Block* block = pool.allocate(1 + size_t(t * 7919 + i * 104729) % (3 * MiB), t % 3);
+          if (i % 4 == 0) pool.use_on(block, stream(90 + t));
+          if (i % 8 == 0) pool.forget_use(block, stream(90 + t));
+          pool.free(block);
+        } catch (const c10::OutOfMemoryError&) {
+          // Another thread's capture keeps what waits for events.
+        }
+        if (routed) {
+          pool.end_route(kPool);
+          pool.release_private(kPool);
+        }
+        if (t == 2 && i % 25 == 0) pool.empty_cache();
+        if (t == 3 && i % 10 == 0) pool.snapshot();
+        if (t == 4 && i % 10 == 0) pool.history();
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  pool.release_private(kPool);
+  pool.empty_cache();
+  EXPECT_EQ(backend.used(), 0u);
+  EXPECT_EQ(backend.live_events, 0);
+  EXPECT_EQ(all(pool.stats().allocated_bytes).current, 0);
 }
 
 }  // namespace
