@@ -13,7 +13,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.opinfo.core import OpInfo, SampleInput
 from torch.utils._pytree import tree_flatten, tree_map
 
-#: OpInfos whose samples reach an ATen operator of another name.
+#: OpInfos whose samples reach an ATen operator of another name; of one with variants, "name/variant" is that one.
 REACHED_BY = {
     "_softmax": ["softmax"],
     "_log_softmax": ["log_softmax"],
@@ -69,6 +69,32 @@ REACHED_BY = {
     "replication_pad1d_backward": ["nn.functional.pad"],
     "replication_pad2d": ["nn.functional.pad"],
     "replication_pad2d_backward": ["nn.functional.pad"],
+    **{
+        f"{name}{form}": [f"nn.functional.interpolate/{variant}"]
+        for name, variant in (
+            ("upsample_nearest1d", "nearest"),
+            ("upsample_nearest3d", "nearest"),
+            ("_upsample_nearest_exact1d", "nearest-exact"),
+            ("_upsample_nearest_exact2d", "nearest-exact"),
+            ("_upsample_nearest_exact3d", "nearest-exact"),
+            ("upsample_linear1d", "linear"),
+            ("upsample_bicubic2d", "bicubic"),
+            ("_upsample_bicubic2d_aa", "bicubic"),
+            ("upsample_trilinear3d", "trilinear"),
+        )
+        for form in ("", "_backward")
+    },
+    "_upsample_bilinear2d_aa_backward": ["_upsample_bilinear2d_aa"],
+    "avg_pool3d_backward": ["nn.functional.avg_pool3d"],
+    "_adaptive_avg_pool3d_backward": ["nn.functional.adaptive_avg_pool3d"],
+    "adaptive_max_pool3d_backward": ["nn.functional.adaptive_max_pool3d"],
+    **{
+        f"{name}_pad3d{form}": [f"nn.functional.pad/{variant}"]
+        for name, variant in (("reflection", "reflect"), ("replication", "replicate"))
+        for form in ("", "_backward")
+    },
+    "linalg_qr": ["linalg.qr"],
+    "linalg_cross": ["linalg.cross"],
 }
 
 #: Samples a dtype. The whole of op_db takes minutes.
@@ -78,7 +104,7 @@ LIMIT = 8
 def infos(base: str) -> list[OpInfo]:
     """The OpInfos whose samples call ATen's operator `base` (``add``, ``_softmax``)."""
     for names in (REACHED_BY.get(base, []), [base], [f"nn.functional.{base}"]):
-        if found := [o for o in op_db if o.name in names]:
+        if found := [o for o in op_db if o.name in names or f"{o.name}/{o.variant_test_name}" in names]:
             return found
     return [o for o in op_db if o.aten_name == base]
 

@@ -44,6 +44,13 @@ ACL = {
     "ComplexFloat": "ACL_COMPLEX64",
     "ComplexDouble": "ACL_COMPLEX128",
 }
+
+
+def volume(x: torch.Tensor) -> torch.Tensor:
+    """The matrix's numbers as one of 2 by 3 by 2."""
+    return x.reshape(1, 1, 2, 3, 2)
+
+
 #: Calls that reach overloads which no sample of op_db reaches, on a matrix of 3 by 4 numbers.
 EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     "pow.Tensor_Scalar_out": lambda x: (x.abs().pow(1.5), x.pow(3), x.clone().pow_(2)),
@@ -55,6 +62,41 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     "embedding_renorm_": lambda x: torch.embedding_renorm_(x.clone(), torch.tensor([0, 2], device=x.device), 1.0, 2.0),
     "upsample_nearest2d.out": lambda x: torch.ops.aten.upsample_nearest2d(x[None, None], [5, 6]),
     "upsample_bilinear2d.out": lambda x: torch.ops.aten.upsample_bilinear2d(x[None, None], [5, 6], False),
+    **{
+        f"{name}_pad3d.out": lambda x, name=name: getattr(torch.ops.aten, f"{name}_pad3d")(volume(x), [1] * 6)  # type: ignore[misc]
+        for name in ("reflection", "replication")
+    },
+    **{
+        f"{name}.out": lambda x, name=name: getattr(torch.ops.aten, name)(x[None], [7])  # type: ignore[misc]
+        for name in ("upsample_nearest1d", "_upsample_nearest_exact1d")
+    },
+    "upsample_linear1d.out": lambda x: torch.ops.aten.upsample_linear1d(x[None], [7], True),
+    "_upsample_nearest_exact2d.out": lambda x: torch.ops.aten._upsample_nearest_exact2d(x[None, None], [5, 6]),
+    "upsample_bicubic2d.out": lambda x: torch.ops.aten.upsample_bicubic2d(x[None, None], [5, 6], False),
+    **{
+        f"{name}.out": lambda x, name=name: getattr(torch.ops.aten, name)(volume(x), [3, 2, 5])  # type: ignore[misc]
+        for name in ("upsample_nearest3d", "_upsample_nearest_exact3d")
+    },
+    "upsample_trilinear3d.out": lambda x: torch.ops.aten.upsample_trilinear3d(volume(x), [3, 2, 5], False),
+    **{
+        f"{name}_backward.grad_input": lambda x, name=name: getattr(torch.ops.aten, f"{name}_backward")(  # type: ignore[misc]
+            volume(x), [2, 3, 2], [1, 1, 4, 2, 3]
+        )
+        for name in ("upsample_nearest3d", "_upsample_nearest_exact3d")
+    },
+    "reflection_pad3d_backward.grad_input": lambda x: torch.ops.aten.reflection_pad3d_backward(
+        torch.ones(1, 1, 4, 5, 4, device=x.device), volume(x), [1] * 6
+    ),
+    "replication_pad3d_backward": lambda x: torch.ops.aten.replication_pad3d_backward(
+        torch.ones(1, 1, 4, 5, 4, device=x.device), volume(x), [1] * 6
+    ),
+    "_upsample_bicubic2d_aa.out": lambda x: torch.ops.aten._upsample_bicubic2d_aa(x[None, None], [2, 3], False),
+    "_upsample_bicubic2d_aa_backward.grad_input": lambda x: torch.ops.aten._upsample_bicubic2d_aa_backward(
+        x[None, None], [3, 4], [1, 1, 5, 6], False
+    ),
+    "_upsample_bilinear2d_aa_backward.grad_input": lambda x: torch.ops.aten._upsample_bilinear2d_aa_backward(
+        x[None, None], [3, 4], [1, 1, 5, 6], False
+    ),
     "scatter.value_reduce_out": lambda x: x.scatter(
         0, torch.zeros(1, 4, dtype=torch.int64, device=x.device), 2.5, reduce="multiply"
     ),

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Singular values, of which CANN gives V and PyTorch wants its transpose, and triangular systems, which CANN
+// solves from the left only.
+#include <ATen/native/LinearAlgebraUtils.h>
+#include <ATen/ops/_linalg_svd_meta.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "aclnn_ops.h"
+#include "devices.h"
+#include "kernel.h"
+#include "structured.h"
+
+namespace npu::ops {
+namespace {
+
+constexpr DtypeSet kExact = dtypes("fdFD");
+
+struct svd_op {
+  using Meta = at::meta::structured__linalg_svd;
+  static constexpr const char* name = "linalg_svd";
+  static constexpr size_t outputs = 3;
+  static constexpr bool host_scalars = false;
+  static void shape(Outputs<Meta, 3>& m, const at::Tensor& a, bool full, bool vectors,
+                    std::optional<c10::string_view> driver) {
+    m.meta(a, full, vectors, driver);
+  }
+  static void run(Call& k, const at::Tensor& a, bool full, bool vectors, std::optional<c10::string_view>) {
+    check_dtype(name, a, kExact);
+    const at::Tensor &u = k.out(0, 0), &s = k.out(1, 0), &vh = k.out(2, 0);
+    if (a.numel() == 0) {
+      for (const at::Tensor& t : {u, vh})
+        if (t.numel()) t.zero_().diagonal(0, -2, -1).fill_(1);
+      return;
+    }
+    launch<aclnnSvd>(a, full, vectors, s, u, vectors ? vh.transpose(-2, -1) : vh);
+  }
+};
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> svd(const at::Tensor& a, bool full, bool vectors,
+                                                   std::optional<c10::string_view> driver) {
+  return run_functional<svd_op>(a, full, vectors, driver);
+}
+
+std::tuple<at::Tensor&, at::Tensor&, at::Tensor&> svd_out(const at::Tensor& a, bool full, bool vectors,
+                                                          std::optional<c10::string_view> driver,
+                                                          at::Tensor& u, at::Tensor& s, at::Tensor& vh) {
+  return run_out<svd_op>(std::tie(u, s, vh), a, full, vectors, driver);
+}
+
+// A X = B, or X A = B, whose transpose is a system of the transpose of A.
+at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left, bool unitriangular) {
+  c10::DeviceGuard guard(common_device("linalg_solve_triangular", false, a, b));
+  at::native::checkInputsSolver(a, b, left, "linalg.solve_triangular");
+  auto [rhs, factor] = at::native::_linalg_broadcast_batch_dims(b, a, /*name=*/nullptr);
+  for (const at::Tensor& t : {rhs, factor}) check_dtype("linalg_solve_triangular", t, kExact);
+  at::Tensor x = empty(rhs.sizes(), rhs.scalar_type());
+  if (x.numel() == 0) return x;
+  const at::Tensor dense_factor = dense(factor), scratch = empty(factor.sizes(), factor.scalar_type());
+  if (left) {
+    launch<aclnnTriangularSolve>(dense(rhs), dense_factor, upper, /*transpose=*/false, unitriangular, x,
+                                 scratch);
+    return x;
+  }
+  const at::Tensor turned = dense(rhs.transpose(-2, -1));
+  at::Tensor y = empty(turned.sizes(), turned.scalar_type());
+  launch<aclnnTriangularSolve>(turned, dense_factor, upper, /*transpose=*/true, unitriangular, y, scratch);
+  return y.transpose(-2, -1);
+}
+
+at::Tensor& solve_out(const at::Tensor& a, const at::Tensor& b, bool upper, bool left, bool unitriangular,
+                      at::Tensor& out) {
+  at::Tensor x = solve(a, b, upper, left, unitriangular);
+  c10::DeviceGuard guard(x.device());
+  TORCH_CHECK(out.scalar_type() == x.scalar_type(),
+              "linalg.solve_triangular: Expected out tensor to have dtype ", x.scalar_type(), " but got ",
+              out.scalar_type());
+  resize_out(out, x.sizes(), {}, x.options());
+  device_copy(out, x);
+  return out;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  impl<"_linalg_svd", svd>(m);
+  impl<"_linalg_svd.U", svd_out>(m);
+  impl<"linalg_solve_triangular", solve>(m);
+  impl<"linalg_solve_triangular.out", solve_out>(m);
+}
+
+}  // namespace npu::ops

@@ -1,0 +1,126 @@
+"""The kernels of csrc/ for volumes, sampling, bags of embeddings, recurrent cells and factors of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from opinfo import Outcome, check, infos
+from torch import Tensor
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+#: op_db's entries whose samples these kernels compute, forward and backward
+ENTRIES = [
+    "nn.functional.max_pool3d",
+    "nn.functional.adaptive_avg_pool3d",
+    "nn.functional.max_unpool2d",
+    "nn.functional.max_unpool3d",
+    "nn.functional.grid_sample",
+    "nn.functional.embedding_bag",
+    "nn.functional.multilabel_margin_loss",
+    "nn.functional.ctc_loss",
+    "linalg.svdvals",
+    "linalg.solve_triangular",
+]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_samples_and_their_gradients_are_those_of_the_cpu(name: str) -> None:
+    outcome = Outcome()
+    for info in infos(name):
+        backward = name != "nn.functional.multilabel_margin_loss"  # CANN has no gradient of it
+        check(info, torch.float32, backward, outcome)
+    assert outcome.ran
+
+
+def both(f: Callable[..., Any], *inputs: Tensor) -> None:
+    """f's results and gradients on both devices."""
+    found = []
+    for device in ("cpu", "npu"):
+        leaves = [t.detach().to(device).requires_grad_() for t in inputs]
+        out = f(*leaves)
+        grads = torch.autograd.grad(out.sum() if out.dim() else out, leaves)
+        found.append([t.detach().cpu() for t in (out, *grads)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_recurrent_layer_of_two_directions(layer: Any, bias: bool) -> None:
+    torch.manual_seed(0)
+    net = layer(4, 5, num_layers=2, bidirectional=True, bias=bias)
+    x = torch.randn(6, 3, 4)
+    want, state = net(x)
+    want.square().sum().backward()
+    expected = [p.grad.clone() for p in net.parameters()]
+    net.zero_grad()
+    net = net.npu()
+    got, got_state = net(x.npu())
+    got.square().sum().backward()
+    torch.testing.assert_close(got.cpu(), want, rtol=1e-4, atol=1e-5)
+    for a, b in zip(net.parameters(), expected, strict=True):
+        assert a.grad is not None
+        torch.testing.assert_close(a.grad.cpu(), b, rtol=1e-3, atol=1e-4)
+    one, other = (s if isinstance(s, Tensor) else s[1] for s in (got_state, state))
+    torch.testing.assert_close(one.cpu(), other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_singular_values_and_vectors_make_the_matrix_again(full: bool) -> None:
+    torch.manual_seed(0)
+    a = torch.randn(2, 3, 5)
+    u, s, vh = torch.linalg.svd(a.npu(), full_matrices=full)
+    assert (u.shape, vh.shape) == ((2, 3, 3), (2, 5, 5) if full else (2, 3, 5))
+    made = u @ torch.diag_embed(s) @ vh[:, :3]
+    torch.testing.assert_close(made.cpu(), a, rtol=1e-4, atol=1e-4)
+
+
+def test_batch_norm_in_steps_is_batch_norm() -> None:
+    torch.manual_seed(0)
+    x, g = torch.randn(4, 3, 5, 5), torch.randn(4, 3, 5, 5)
+    w, b = torch.rand(3), torch.rand(3)
+    leaf = x.clone().requires_grad_()
+    running = torch.zeros(3), torch.ones(3)
+    want = F.batch_norm(leaf, *running, w, b, True, 0.1, 1e-5)
+    (grad,) = torch.autograd.grad(want, leaf, g)
+    there, stats = x.npu(), [torch.batch_norm_stats(t.npu(), 1e-5) for t in x.split(2)]
+    mean, invstd = (torch.stack(s) for s in zip(*stats, strict=True))
+    kept = torch.zeros(3).npu(), torch.ones(3).npu()
+    counts = torch.tensor([50.0, 50.0]).npu()
+    mean, invstd = torch.batch_norm_gather_stats_with_counts(there, mean, invstd, *kept, 0.1, 1e-5, counts)
+    out = torch.batch_norm_elemt(there, w.npu(), b.npu(), mean, invstd, 1e-5)
+    torch.testing.assert_close(out.cpu(), want.detach(), rtol=1e-4, atol=1e-5)
+    for a, e in zip(kept, running, strict=True):
+        torch.testing.assert_close(a.cpu(), e, rtol=1e-4, atol=1e-5)
+    sums = torch.batch_norm_backward_reduce(g.npu(), there, mean, invstd, w.npu(), True, True, True)
+    torch.testing.assert_close(sums[3].cpu(), g.sum((0, 2, 3)), rtol=1e-4, atol=1e-4)
+    got = torch.batch_norm_backward_elemt(
+        g.npu(), there, mean, invstd, w.npu(), sums[0], sums[1], torch.tensor([50, 50], dtype=torch.int32).npu()
+    )
+    torch.testing.assert_close(got.cpu(), grad, rtol=1e-3, atol=1e-5)
+
+
+def test_a_bag_of_weighted_embeddings() -> None:
+    torch.manual_seed(0)
+    indices, offsets = torch.tensor([1, 4, 4, 0, 2]), torch.tensor([0, 2, 2])
+
+    def bag(weight: Tensor, each: Tensor) -> Tensor:
+        at = weight.device
+        return F.embedding_bag(indices.to(at), weight, offsets.to(at), mode="sum", per_sample_weights=each)
+
+    both(bag, torch.randn(5, 3), torch.rand(5))
+
+
+def test_refusals_name_what_is_wrong() -> None:
+    image = torch.randn(1, 2, 4, 4).npu()
+    with pytest.raises(RuntimeError, match="output_size"):
+        torch.ops.aten.max_unpool2d(image, torch.zeros(1, 2, 4, 4, dtype=torch.int64).npu(), [8])
+    with pytest.raises(RuntimeError, match="int64"):
+        torch.ops.aten.max_unpool2d(image, image, [8, 8])
+    with pytest.raises(RuntimeError, match="blank"):
+        F.ctc_loss(torch.randn(4, 1, 3).npu(), torch.zeros(1, 2, dtype=torch.int64).npu(), [4], [2], blank=7)
