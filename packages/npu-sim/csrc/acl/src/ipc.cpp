@@ -28,7 +28,7 @@ aclError aclrtIpcMemGetExportKey(void* devPtr, size_t size, char* key, size_t le
     return fail(ACL_ERROR_RT_PARAM_INVALID, "unknown flags " + std::to_string(flags));
   NPU_SIM_TRY(export_memory(devPtr, size, flags == ACL_RT_IPC_MEM_EXPORT_FLAG_DEFAULT, &text));
   std::memset(key, 0, len);
-  std::memcpy(key, text.data(), text.size());
+  text.copy(key, len - 1);
   return ACL_SUCCESS;
 }
 
@@ -63,7 +63,7 @@ aclError aclrtIpcGetEventHandle(aclrtEvent event, aclrtIpcEventHandle* handle) {
   if (!e->shared)
     return fail(ACL_ERROR_RT_PARAM_INVALID, "the event is for one process: create it with ACL_EVENT_IPC");
   std::memset(handle, 0, sizeof *handle);
-  std::memcpy(handle->reserved, e->shared->key().data(), e->shared->key().size());
+  e->shared->key().copy(handle->reserved, sizeof handle->reserved - 1);
   return ACL_SUCCESS;
 }
 

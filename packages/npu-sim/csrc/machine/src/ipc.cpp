@@ -117,6 +117,11 @@ int unknown_key() {
       "the key names nothing that is shared: it was closed, or its process ended, or is not of this machine");
 }
 
+Entry* unknown_entry() {
+  unknown_key();
+  return nullptr;
+}
+
 bool parse(const std::string& text, Key* key) {
   unsigned long long nonce = 0;
   if (std::sscanf(text.c_str(), "npu-sim:%d:%d:%u:%16llx", &key->process, &key->file, &key->index, &nonce) !=
@@ -126,9 +131,9 @@ bool parse(const std::string& text, Key* key) {
   return nonce != 0 && key->index < kEntries;
 }
 
-// The living entry of a key, in a table of any process.
-int find_entry(const std::string& text, Shared kind, Key* key, std::shared_ptr<void>* table, Entry** entry) {
-  if (!parse(text, key)) return unknown_key();
+// The living entry of a key, in a table of any process; null, with a message, if it names none.
+Entry* find_entry(const std::string& text, Shared kind, Key* key, std::shared_ptr<void>* table) {
+  if (!parse(text, key)) return unknown_entry();
   if (key->process == getpid()) {
     Ipc& i = ipc();
     std::lock_guard lock(i.mutex);
@@ -145,11 +150,10 @@ int find_entry(const std::string& text, Shared kind, Key* key, std::shared_ptr<v
       close(file);
     }
   }
-  if (!*table) return unknown_key();
-  *entry = entry_of(*table, key->index);
-  if ((*entry)->nonce.load(std::memory_order_acquire) != key->nonce || (*entry)->kind != kind)
-    return unknown_key();
-  return 0;
+  if (!*table) return unknown_entry();
+  Entry* entry = entry_of(*table, key->index);
+  const bool lives = entry->nonce.load(std::memory_order_acquire) == key->nonce && entry->kind == kind;
+  return lives ? entry : unknown_entry();
 }
 
 int require_permission(const Entry& e, const Key& key) {
@@ -188,8 +192,8 @@ int export_memory(const void* p, uint64_t size, bool check_pids, std::string* ke
 int allow_import(const std::string& text, const int32_t* pids, size_t n) {
   Key key;
   std::shared_ptr<void> table;
-  Entry* entry = nullptr;
-  if (int code = find_entry(text, Shared::memory, &key, &table, &entry)) return code;
+  Entry* entry = find_entry(text, Shared::memory, &key, &table);
+  if (!entry) return ACL_ERROR_RT_PARAM_INVALID;
   if (key.process != getpid())
     return fail(ACL_ERROR_RT_PARAM_INVALID,
                 "only the process that exported the memory says who may import it");
@@ -212,8 +216,8 @@ int import_memory(const std::string& text, bool peer_access, void** address) {
   if (int code = require_context(&context)) return code;
   Key key;
   std::shared_ptr<void> table;
-  Entry* entry = nullptr;
-  if (int code = find_entry(text, Shared::memory, &key, &table, &entry)) return code;
+  Entry* entry = find_entry(text, Shared::memory, &key, &table);
+  if (!entry) return ACL_ERROR_RT_PARAM_INVALID;
   if (int code = require_permission(*entry, key)) return code;
   const int device = user_device(entry->device);
   Ipc& i = ipc();
@@ -242,8 +246,8 @@ int close_memory(const std::string& text) {
   }
   Key key;
   std::shared_ptr<void> table;
-  Entry* entry = nullptr;
-  if (int code = find_entry(text, Shared::memory, &key, &table, &entry)) return code;
+  Entry* entry = find_entry(text, Shared::memory, &key, &table);
+  if (!entry) return ACL_ERROR_RT_PARAM_INVALID;
   if (key.process != getpid())
     return fail(ACL_ERROR_RT_PARAM_INVALID, "this process neither exported nor imported the key");
   entry->nonce.store(0);
@@ -268,8 +272,8 @@ int SharedPoint::create(std::shared_ptr<SharedPoint>* point) {
 int SharedPoint::open(const std::string& text, std::shared_ptr<SharedPoint>* point) {
   Key key;
   std::shared_ptr<void> table;
-  Entry* entry = nullptr;
-  if (int code = find_entry(text, Shared::event, &key, &table, &entry)) return code;
+  Entry* entry = find_entry(text, Shared::event, &key, &table);
+  if (!entry) return ACL_ERROR_RT_PARAM_INVALID;
   *point = std::make_shared<SharedPoint>(entry, std::move(table), text, false);
   return 0;
 }
