@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch  # noqa: F401  libopapi finds torch's libraries in the process
 
 import npu_cann
 import npu_sim
