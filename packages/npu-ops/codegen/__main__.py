@@ -21,9 +21,10 @@ def generate(tables: Path, csrc: Path) -> dict[str, str]:
     """Text by file name. Raises TableError."""
     model, operators = Model(), signatures.load()
     out = {f"{t.family}_ops.cpp": emit.family(t, model, operators) for t in read_tables(tables)}
-    fallbacks = tables / "fallback.yaml"
-    out["fallback_ops.cpp"] = emit.fallbacks(read_fallbacks(fallbacks) if fallbacks.exists() else {}, model)
     sources = [p.read_text() for p in sorted(csrc.glob("*")) if p.suffix in (".cpp", ".h")]
+    fallbacks = tables / "fallback.yaml"
+    reasons = read_fallbacks(fallbacks) if fallbacks.exists() else {}
+    out["fallback_ops.cpp"] = emit.fallbacks(reasons, model, emit.kernels_in([*out.values(), *sources]))
     out["aclnn_ops.h"] = emit.aclnn_header(emit.used_operators([*out.values(), *sources], operators))
     return out
 

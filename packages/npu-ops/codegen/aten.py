@@ -114,9 +114,20 @@ class Model:
         wanted = [f for f in members if str(f.func.name) == key or not _composite(f)]
         if key.startswith("_foreach_"):  # composites all; their out forms copy, and are PyTorch's
             wanted = [f for f in members if f.func.kind() is not SchemaKind.out]
-        if key.split(".")[0].endswith("_"):
+        if next(f for f in members if str(f.func.name) == key).func.kind() is SchemaKind.inplace:
             wanted = [f for f in wanted if f.func.kind() is SchemaKind.inplace]
         return Group(tuple(Overload(f) for f in wanted), None, False, None)
+
+    def fallbacks(self, key: str, where: str) -> tuple[Overload, ...]:
+        """The overloads that one line of fallback.yaml declares: all of its group for which PyTorch has a kernel of
+        the CPU, and none that it makes of others."""
+        group = self._groups.get(key)
+        if isinstance(group, NativeFunctionsGroup) and group.structured:
+            return self.group(key, where).overloads
+        if group is None:
+            self.group(key, where)
+        members = _members(group) if group else []
+        return tuple(Overload(f) for f in members if str(f.func.name) == key or not _composite(f))
 
 
 _KINDS = (SchemaKind.functional, SchemaKind.inplace, SchemaKind.out)

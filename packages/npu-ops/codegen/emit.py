@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from npu_cann.signatures import Operator
 
@@ -156,16 +156,24 @@ def aclnn_header(operators: Iterable[Operator]) -> str:
     )
 
 
-def fallbacks(reasons: Mapping[str, str], model: Model) -> str:
-    """The registrations of the declared CPU fallbacks."""
-    lines, rows = [], []
+def fallbacks(reasons: Mapping[str, str], model: Model, native: Collection[str] = ()) -> str:
+    """The registrations of the declared CPU fallbacks. An operator with a kernel, one of the overloads `native`, is
+    only noted: its kernel turns to the CPU for dtypes that CANN does not take."""
+    lines, rows, seen = [], [], set()
     for key, reason in sorted(reasons.items()):
         where = f"fallback.yaml: {key}"
-        function = next(o.function for o in model.group(key, where).overloads if o.key == key)
-        if function.is_view_op:
-            raise TableError(f"{where}: a view has no fallback, its result must share memory with its operand")
-        rows.append(f'    {{"aten::{key}", "{reason}"}},')
-        lines.append(f'  m.impl("{key}", torch::CppFunction::makeFromBoxedFunction<&cpu_fallback>());')
+        overloads = model.fallbacks(key, where)
+        partly = [o for o in overloads if o.key in native]
+        for overload in partly or overloads:
+            if overload.function.is_view_op:
+                raise TableError(f"{where}: a view has no fallback, its result must share memory with its operand")
+            if overload.key in seen:
+                raise TableError(f"{where}: {overload.key} belongs to another line too")
+            seen.add(overload.key)
+            rows.append(f'    {{"aten::{overload.key}", "{reason}"}},')
+            if not partly:
+                kernel = "torch::CppFunction::makeFromBoxedFunction<&cpu_fallback>()"
+                lines.append(f'  m.impl("{overload.key}", {kernel});')
     return (
         _HEADER.format(source="fallback.yaml")
         + '#include "fallback.h"\n\n#include <torch/library.h>\n\nnamespace npu::ops {\n\n'
@@ -175,6 +183,11 @@ def fallbacks(reasons: Mapping[str, str], model: Model) -> str:
         + "\n".join(lines)
         + "\n}\n\n}  // namespace npu::ops\n"
     )
+
+
+def kernels_in(texts: Iterable[str]) -> set[str]:
+    """The overloads that the given C++ registers kernels for through `impl`, which lets the CPU help."""
+    return {n for t in texts for n in re.findall(r'\bimpl<"([^"]+)"', re.sub(r"//.*", "", t))}
 
 
 def used_operators(texts: Iterable[str], operators: Mapping[str, Operator]) -> list[Operator]:

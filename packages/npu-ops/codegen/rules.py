@@ -168,14 +168,16 @@ def _or(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
 
 
 def _dim(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
-    return f"wrap_dim({_id(args[0], p, scope, 'int')}, {_id(args[1], p, scope, 'Tensor')})"
+    code = f"wrap_dim({_id(args[0], p, scope, 'int')}, {_id(args[1], p, scope, 'Tensor')})"
+    return f"c10::Scalar({code})" if p.kind == "scalar" else code
 
 
 def _dims(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     of = _id(args[1], p, scope, "Tensor")
     if args[0] == Literal(None):
         return f"all_dims(std::nullopt, {of})"
-    return f"all_dims({_id(args[0], p, scope, 'int[]', 'int[]?', 'int')}, {of})"
+    name = _id(args[0], p, scope, "int[]", "int[]?", "int", "int?")
+    return f"{'one_or_all' if scope.types[name] == 'int?' else 'all_dims'}({name}, {of})"
 
 
 def _listed(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
@@ -226,6 +228,10 @@ def _weights(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return f"call_.in(class_weights({weight}, {scores}), {scope.accepted(p)})"
 
 
+def _places(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"call_.places({_id(args[0], p, scope, 'Tensor')})"
+
+
 RULES: dict[str, Rule] = {
     "as": Rule("a tensor in the dtype of another one", ("tensor",), 2, _as),
     "to": Rule("a tensor in the dtype of a result", ("tensor",), 2, _to),
@@ -248,6 +254,7 @@ RULES: dict[str, Rule] = {
     "real": Rule(
         "a result that CANN writes in the real dtype of an argument; likewise converted", ("tensor",), 2, _real
     ),
+    "places": Rule("an index; an empty one of another dtype is made one of int64", ("tensor",), 1, _places),
     "weights": Rule(
         "class weights for a tensor of scores; ones where they are absent",
         ("tensor",),
@@ -255,7 +262,7 @@ RULES: dict[str, Rule] = {
         _weights,
     ),
     "dtype": Rule("the dtype of a result", ("dtype",), 1, lambda a, p, s: f"call_.dtype({_index(a[0], p, s)})"),
-    "dim": Rule("a dimension of a tensor, counted from the front", ("int64",), 2, _dim),
+    "dim": Rule("a dimension of a tensor, counted from the front", ("int64", "scalar"), 2, _dim),
     "dims": Rule("dimensions of a tensor, counted from the front; none given, or null, means all", ("ints",), 2, _dims),
     "listed": Rule("dimensions of a tensor, counted from the front; none given means none", ("ints",), 2, _listed),
     "pair": Rule(
@@ -289,6 +296,16 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "compare": (True, "elementwise over two operands, broadcast; a bool result"),
     "test": (True, "elementwise over one operand; a bool result"),
     "where": (True, "a condition and two operands, broadcast and promoted"),
+    "phase": (False, "elementwise over one operand; a floating-point result, real of a complex operand"),
+    "complex": (False, "elementwise over two floating-point operands of one dtype; the complex dtype of both"),
+    "summed": (False, "the operand without the reduced dimensions, in `dtype` or the dtype that torch sums it in"),
+    "ranked": (False, "the operand without one dimension, and the places along it as int64"),
+    "kth": (False, "the same, with torch's check of k"),
+    "middle": (False, "one element of the operand's dtype; the operand may be empty"),
+    "traced": (False, "one element of the dtype that torch sums a matrix in"),
+    "bins": (False, "a vector of as many elements of the operand's dtype"),
+    "batches": (False, "the sum of the products of two batches of matrices, which a third operand broadcasts to"),
+    "taken": (False, "the index's shape and the operand's dtype"),
     "reduce": (False, "the operand without the reduced dimensions; floating point only"),
     "reduce_pair": (False, "the same for two results"),
     "dot": (False, "one element, from two vectors of one length and dtype"),
@@ -304,6 +321,7 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "columns": (False, "sliding windows over the operand's planes as columns"),
     "folded": (False, "planes from such columns"),
     "rows": (False, "n rows as long as the operand's last dimension"),
+    "put": (False, "in-place: checks that index and source have as many elements, and their dtypes"),
     "fits": (False, "in-place: checks that the operand's dtype holds a number"),
     "single": (True, "in-place: checks that a value has no dimension, and that the operand's dtype holds a CPU one"),
     "spread": (True, "in-place: checks that a mask is bool and broadcasts to the operand, and a number as `fits`"),

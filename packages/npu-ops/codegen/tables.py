@@ -65,12 +65,15 @@ def read_table(path: Path) -> Table:
 
 
 def read_fallbacks(path: Path) -> dict[str, str]:
-    """``fallback.yaml``: reason by overload."""
-    out = {}
-    for key, reason in _load(path).items():
-        if not isinstance(reason, str) or not reason:
-            raise TableError(f"{path.name}: {key}: the reason is missing; write 'OVERLOAD: why the CPU computes it'")
-        out[key] = reason
+    """``fallback.yaml``: reason by overload. The file lists the overloads under each reason."""
+    out: dict[str, str] = {}
+    for reason, keys in _load(path).items():
+        if not isinstance(keys, list) or not all(isinstance(k, str) for k in keys):
+            raise TableError(f"{path.name}: {reason!r}: write 'why the CPU computes them: [OVERLOAD, ...]'")
+        for key in keys:
+            if key in out:
+                raise TableError(f"{path.name}: {key} is there twice: {out[key]!r} and {reason!r}")
+            out[key] = reason
     return out
 
 

@@ -63,7 +63,9 @@ int64_t choice(const char* op, std::optional<std::string_view> text,
     if (t == text.value_or("")) return i;
     ++i;
   }
-  TORCH_CHECK_VALUE(false, op, ": unknown option '", *text, "'");
+  std::string known;
+  for (auto t : texts) known += (known.empty() ? "" : " or ") + std::string(t);
+  TORCH_CHECK(false, op, ": expected ", known, ", got '", *text, "'");
 }
 
 }  // namespace npu::ops

@@ -50,6 +50,10 @@ class Call {
     for (const auto& t : ts) r.push_back(in(static_cast<const at::Tensor&>(t), accepted));
     return r;
   }
+  // An index. torch lets an empty one have any dtype.
+  static at::Tensor places(const at::Tensor& index) {
+    return index.scalar_type() == at::kInt ? index : cast(index, at::kLong);
+  }
   // An operand in the given dtype.
   at::Tensor as(const at::Tensor& t, c10::ScalarType dtype, DtypeSet accepted) const {
     at::Tensor r = is_host_scalar(t) ? to_device(t, dtype) : cast(t, dtype);
@@ -82,6 +86,9 @@ using Dims = c10::SmallVector<int64_t, 8>;
 
 // The dimensions of a reduction over `of`, wrapped; all of them where none is given.
 Dims all_dims(at::OptionalIntArrayRef dims, const at::Tensor& of);
+inline Dims one_or_all(std::optional<int64_t> dim, const at::Tensor& of) {
+  return dim ? all_dims(at::IntArrayRef(*dim), of) : all_dims(at::OptionalIntArrayRef(), of);
+}
 // The dimensions given, wrapped.
 Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of);
 inline int64_t wrap_dim(int64_t dim, const at::Tensor& of) { return at::maybe_wrap_dim(dim, of.dim()); }
@@ -96,7 +103,7 @@ inline std::array<int64_t, 2> pair(at::IntArrayRef v, at::IntArrayRef otherwise 
 // `weight`, or a one for each class of the scores `self` where it is absent.
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);
 
-// The place of `text` among `texts`; an absent one is "". ValueError if it is not there.
+// The place of `text` among `texts`; an absent one is "". RuntimeError if it is not there.
 int64_t choice(const char* op, std::optional<std::string_view> text,
                std::initializer_list<std::string_view> texts);
 

@@ -4,6 +4,7 @@
 #include <ATen/ScalarOps.h>
 #include <ATen/WrapDimUtils.h>
 #include <ATen/core/Generator.h>
+#include <ATen/native/Resize.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
@@ -87,6 +88,23 @@ at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, M
   return at::empty_like(shape).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
 }
 
+at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
+  at::native::resize_output(out, result.sizes());
+  return out.copy_(result);
+}
+at::Tensor& normal_tensor_float_out(const at::Tensor& mean, double std, MaybeGenerator generator,
+                                    at::Tensor& out) {
+  return into(out, normal_tensor_float(mean, std, std::move(generator)));
+}
+at::Tensor& normal_float_tensor_out(double mean, const at::Tensor& std, MaybeGenerator generator,
+                                    at::Tensor& out) {
+  return into(out, normal_float_tensor(mean, std, std::move(generator)));
+}
+at::Tensor& normal_tensor_tensor_out(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator,
+                                     at::Tensor& out) {
+  return into(out, normal_tensor_tensor(mean, std, std::move(generator)));
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -100,6 +118,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"normal.Tensor_float", normal_tensor_float>(m);
   impl<"normal.float_Tensor", normal_float_tensor>(m);
   impl<"normal.Tensor_Tensor", normal_tensor_tensor>(m);
+  impl<"normal.Tensor_float_out", normal_tensor_float_out>(m);
+  impl<"normal.float_Tensor_out", normal_float_tensor_out>(m);
+  impl<"normal.Tensor_Tensor_out", normal_tensor_tensor_out>(m);
 }
 
 }  // namespace npu::ops

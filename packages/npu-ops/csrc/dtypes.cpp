@@ -19,10 +19,13 @@ void refuse_dtype(const char* op, const at::Tensor& t, DtypeSet accepted) {
       names += (names.empty() ? "" : ", ") + std::string(c10::toString(type));
     }
   const char* soc = core().soc_name();
-  TORCH_CHECK_NOT_IMPLEMENTED(false, '"', op, "\" not implemented for '", c10::toString(t.scalar_type()),
-                              "' on ", soc ? soc : "npu", " (operand of shape ", t.sizes(), "). It accepts ",
-                              names.empty() ? "other dtypes" : names,
-                              ": convert with tensor.to(dtype), or run this operator on the CPU");
+  const std::string message = c10::str('"', op, "\" not implemented for '", c10::toString(t.scalar_type()),
+                                       "' on ", soc ? soc : "npu", " (operand of shape ", t.sizes(),
+                                       "). It accepts ", names.empty() ? "other dtypes" : names,
+                                       ": convert with tensor.to(dtype), or run this operator on the CPU");
+  const c10::SourceLocation here = {__func__, __FILE__, static_cast<uint32_t>(__LINE__)};
+  if (!accepted || (accepted & bit(t.scalar_type()))) throw c10::NotImplementedError(here, message);
+  throw RefusedDtype(here, message);
 }
 
 }  // namespace npu::ops

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
 
 #include <cstdint>
 #include <string_view>
@@ -60,7 +61,14 @@ consteval DtypeSet dtypes(std::string_view letters) {
   return set;
 }
 
-// Raises NotImplementedError naming operator, dtype, shape and remedy.
+// Raised where CANN's operator does not take a dtype. Python sees a NotImplementedError, unless the operator
+// is declared in tables/fallback.yaml: then the CPU computes it.
+class RefusedDtype : public c10::NotImplementedError {
+  using c10::NotImplementedError::NotImplementedError;
+};
+
+// Raises RefusedDtype, or NotImplementedError if it is the SoC that lacks the dtype, naming operator, dtype,
+// shape and remedy.
 [[noreturn]] void refuse_dtype(const char* op, const at::Tensor& t, DtypeSet accepted);
 
 // Whether this SoC computes in bfloat16; asked once.

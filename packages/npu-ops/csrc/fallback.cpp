@@ -1,19 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "fallback.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/native/CPUFallback.h>
 #include <c10/util/Exception.h>
 
+#include "devices.h"
 #include "npu/core/launch.h"
+#include "random.h"
 
 namespace npu::ops {
 namespace {
 
-const char* reason_of(const c10::OperatorName& name) {
-  std::string key = name.name + (name.overload_name.empty() ? "" : "." + name.overload_name);
+// Why the CPU computes "aten::mm.out", or null if it is not declared.
+const char* reason_of(std::string_view key) {
   for (const FallbackReason* f = kFallbacks; f->op; ++f)
     if (key == f->op) return f->reason;
-  return "not declared";
+  return nullptr;
+}
+
+// The device of the operands. RuntimeError if they are on several: the CPU's kernel would not notice.
+c10::Device device_of(const char* name, const torch::jit::Stack& stack, size_t n) {
+  DeviceCheck check(name, /*host_scalars=*/true);
+  for (const c10::IValue& v : c10::ArrayRef(stack).slice(stack.size() - n)) {
+    if (v.isTensor()) check.see(v.toTensor());
+    if (v.isTensorList())
+      for (const at::Tensor& t : v.toTensorList()) check.see(std::optional(t));
+  }
+  return check.device();
 }
 
 uint64_t bytes_on(const torch::jit::Stack& stack, size_t n) {
@@ -28,15 +42,40 @@ uint64_t bytes_on(const torch::jit::Stack& stack, size_t n) {
   return bytes;
 }
 
+// The CPU's kernels want generators of the CPU, and ours must decide the numbers: one of the CPU is seeded by
+// what ours gives.
+void replace_generator(const c10::FunctionSchema& schema, c10::Device device, torch::jit::Stack* stack) {
+  const size_t first = stack->size() - schema.arguments().size();
+  for (size_t i = 0; i < schema.arguments().size(); ++i) {
+    if (schema.arguments()[i].name() != "generator") continue;
+    c10::IValue& given = (*stack)[first + i];
+    auto [seed, offset] = draw(given.toOptional<at::Generator>(), device, 4);
+    constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;  // spreads offsets over the seeds
+    given =
+        at::detail::createCPUGenerator(static_cast<uint64_t>(seed) + static_cast<uint64_t>(offset) * kGolden);
+  }
+}
+
 }  // namespace
 
 void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   std::string name = toString(op.operator_name());
-  const char* reason = reason_of(op.operator_name());
-  uint64_t bytes = bytes_on(*stack, op.schema().arguments().size());
+  const char* reason = reason_of(name);
+  const size_t n = op.schema().arguments().size();
+  const c10::Device device = device_of(name.c_str(), *stack, n);
+  uint64_t bytes = bytes_on(*stack, n);
   // Asked before the work, so that NPU_FALLBACK=error stops it.
-  NPU_CALL(core().note_fallback(name.c_str(), reason, bytes, 0));
+  NPU_CALL(core().note_fallback(name.c_str(), reason ? reason : "not declared", bytes, 0));
+  replace_generator(op.schema(), device, stack);
   at::native::cpu_fallback(op, stack);
+}
+
+c10::OperatorHandle declared_fallback(const char* name) {
+  const std::string key = std::string("aten::") + name;
+  if (!reason_of(key)) throw;
+  const size_t dot = key.find('.');
+  return c10::Dispatcher::singleton().findSchemaOrThrow(key.substr(0, dot).c_str(),
+                                                        dot == key.npos ? "" : key.c_str() + dot + 1);
 }
 
 }  // namespace npu::ops

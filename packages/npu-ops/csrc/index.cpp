@@ -5,6 +5,9 @@
 #include <ATen/native/IndexingUtils.h>
 #include <ATen/native/TensorAdvancedIndexingUtils.h>
 #include <ATen/ops/cat_meta.h>
+#include <ATen/ops/ne.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
 
 #include "aclnn_ops.h"
 #include "kernel.h"
@@ -24,6 +27,7 @@ at::Tensor shrink(const at::Tensor& buffer, at::IntArrayRef sizes) {
 
 at::Tensor nonzero_npu(const at::Tensor& self) {
   c10::DeviceGuard guard(self.device());
+  if (self.is_complex()) return nonzero_npu(self.ne(0));
   check_dtype("nonzero", self, dtypes("fhdilscu?b"));
   at::Tensor buffer = empty({self.numel(), self.dim()}, at::kLong);
   if (self.numel() == 0) return buffer;
@@ -34,8 +38,12 @@ at::Tensor masked_select_npu(const at::Tensor& self, const at::Tensor& mask) {
   c10::DeviceGuard guard(common_device("masked_select", false, self, mask));
   TORCH_CHECK(mask.scalar_type() == at::kBool, "masked_select: expected BoolTensor for mask, got ",
               mask.scalar_type());
-  check_dtype("masked_select", self, dtypes("bhfdcsilu?"));
   auto [m, t] = at::expand_outplace(mask, self);
+  if (self.is_complex()) {  // as pairs of real numbers
+    at::Tensor pairs = at::view_as_real(*t);
+    return at::view_as_complex(masked_select_npu(pairs, m->unsqueeze(-1).expand_as(pairs)).view({-1, 2}));
+  }
+  check_dtype("masked_select", self, dtypes("bhfdcsilu?"));
   at::Tensor buffer = empty({t->numel()}, self.scalar_type());
   if (t->numel() == 0) return buffer;
   return shrink(buffer, launch_shaped<aclnnMaskedSelect>(2, *t, *m, buffer));
@@ -48,6 +56,9 @@ at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
 
 at::Tensor& nonzero_out(const at::Tensor& self, at::Tensor& out) { return into(out, nonzero_npu(self)); }
 at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at::Tensor& out) {
+  at::assert_no_internal_overlap(out);
+  at::assert_no_overlap(out, self);
+  at::assert_no_overlap(out, mask);
   return into(out, masked_select_npu(self, mask));
 }
 
@@ -133,7 +144,7 @@ at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::T
               " for the destination and ", values.scalar_type(), " for the source.");
   at::assert_no_internal_overlap(self);
   at::assert_no_overlap(self, values);
-  check_dtype("index_put_", self, dtypes("fhdilscu?b"));
+  if (!self.is_complex()) check_dtype("index_put_", self, dtypes("fhdilscu?b"));
   at::Tensor v = values;
   if (values.device() != self.device()) {
     if (!is_host_scalar(values)) common_device("index_put_", false, self, values);
@@ -148,7 +159,10 @@ at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::T
   TORCH_CHECK(at::is_expandable_to(v.sizes(), p.result), "shape mismatch: value tensor of shape ", v.sizes(),
               " cannot be broadcast to indexing result of shape ", p.result);
   if (at::IntArrayRef(p.result).empty() || c10::multiply_integers(p.result)) {
-    launch<aclnnIndexPutImpl>(self, p.tensors, v, accumulate, unsafe);
+    // Complex numbers go as pairs of real ones, the last dimension of which no index names.
+    const bool pairs = self.is_complex();
+    launch<aclnnIndexPutImpl>(pairs ? at::view_as_real(self) : self, p.tensors,
+                              pairs ? at::view_as_real(v) : v, accumulate, unsafe);
   }
   return self;
 }
@@ -162,9 +176,11 @@ struct cat_op {
     m.meta(tensors, dim);
   }
   static void run(Call& k, const at::ITensorListRef& tensors, int64_t dim) {
+    at::assert_no_internal_overlap(k.out(0, 0));
     std::vector<at::Tensor> parts;
     auto materialized = tensors.materialize();
     int64_t d = at::legacy_cat_wrap_dim(dim, materialized);
+    for (const at::Tensor& t : materialized) at::assert_no_overlap(k.out(0, 0), t);
     for (const at::Tensor& t : materialized)
       if (t.numel()) parts.push_back(k.as(t, k.dtype(0), dtypes("fhilscu?dFb")));
     launch<aclnnCat>(parts, d, k.out(0, 0));

@@ -4,7 +4,8 @@
 //   TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) { impl<"add.Tensor", add_Tensor>(m); }
 //
 // The allocator that runs out of memory does not know for whom it allocates; a kernel registered here adds
-// its name and arguments to that error. Costs nothing until one is thrown.
+// its name and arguments to that error, and lets the CPU compute what tables/fallback.yaml declares for
+// dtypes that CANN does not take. Costs nothing until one is thrown.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,6 +19,9 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+
+#include "dtypes.h"
+#include "fallback.h"
 
 namespace npu::ops {
 
@@ -65,15 +69,27 @@ std::string describe_call(const char* name, const A&... args) {
 
 [[noreturn]] void rethrow_out_of_memory(const c10::OutOfMemoryError& error, const std::string& operation);
 
+// The CPU's answer to a call of operator `name`, which is declared so.
+template <class R, class... A>
+[[gnu::noinline]] R on_cpu(const char* name, A... args) {
+  return c10::impl::BoxedKernelWrapper<R(A...)>::call(c10::BoxedKernel::makeFromFunction<&cpu_fallback>(),
+                                                      declared_fallback(name), {}, std::forward<A>(args)...);
+}
+
 template <KernelName Name, auto F>
 struct Kernel;
 template <KernelName Name, class R, class... A, R (*F)(A...)>
 struct Kernel<Name, F> {
   static R call(A... args) {
     try {
-      return F(std::forward<A>(args)...);
+      return F(args...);
     } catch (const c10::OutOfMemoryError& e) {
       rethrow_out_of_memory(e, describe_call(Name.text, args...));
+    } catch (const RefusedDtype&) {
+      if constexpr (c10::impl::can_box_all<A...>::value)
+        return on_cpu<R, A...>(Name.text, std::forward<A>(args)...);
+      else
+        throw;
     }
   }
 };

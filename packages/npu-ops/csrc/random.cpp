@@ -11,22 +11,17 @@
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 
+#include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "aclnn_ops.h"
 #include "call.h"
 #include "devices.h"
 #include "kernel.h"
+#include "random.h"
 
 namespace npu::ops {
-namespace {
-
-struct Philox {
-  int64_t seed, offset;
-};
-
-// Takes `n` numbers from the generator, or from the device's default one. Offsets advance by multiples of 4,
-// since one Philox round makes four numbers.
 Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n) {
   at::Generator g = given && given->defined()
                         ? *given
@@ -41,6 +36,8 @@ Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64
   g.set_offset(static_cast<uint64_t>(offset + (n + 3) / 4 * 4));
   return {seed, offset};
 }
+
+namespace {
 
 at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at::Generator> generator) {
   TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from,
@@ -215,6 +212,36 @@ at::Tensor& exponential_(at::Tensor& self, double lambd, std::optional<at::Gener
   return uniform_(self, 0, 1, std::move(generator)).neg_().log1p_().mul_(-1 / lambd);
 }
 
+// Cauchy numbers are tangents of angles, of which 0 and pi/2 make infinities that are as rare as the uniform
+// numbers they come from.
+at::Tensor& cauchy_(at::Tensor& self, double median, double sigma, std::optional<at::Generator> generator) {
+  TORCH_CHECK(sigma > 0.0, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
+  TORCH_CHECK(
+      self.is_floating_point(),
+      "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you "
+      "specified ",
+      self.dtype());
+  return uniform_(self, -0.5, 0.5, std::move(generator))
+      .mul_(std::numbers::pi)
+      .tan_()
+      .mul_(sigma)
+      .add_(median);
+}
+
+at::Tensor& log_normal_(at::Tensor& self, double mean, double std, std::optional<at::Generator> generator) {
+  TORCH_CHECK(std > 0.0, "log_normal_ expects std > 0.0, but found std=", std);
+  return normal_(self, mean, std, std::move(generator)).exp_();
+}
+
+// The number of trials up to the first success: the exponential number of a continuous clock, rounded up.
+at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> generator) {
+  TORCH_CHECK(0 < p && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
+  c10::DeviceGuard guard(self.device());
+  at::Tensor drawn = self.is_floating_point() ? self : empty(self.sizes(), at::kFloat);
+  uniform_(drawn, 0, 1, std::move(generator)).neg_().log1p_().mul_(1 / std::log1p(-p)).ceil_().clamp_min_(1);
+  return drawn.is_same(self) ? self : self.copy_(drawn);
+}
+
 // `t` where `mask`, scaled; else 0. CANN multiplies by the truth values as they are.
 at::Tensor masked_scale(const at::Tensor& t, const at::Tensor& mask, double scale) {
   check_dtype("dropout", t, dtypes("fhbd"));
@@ -261,6 +288,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"multinomial", multinomial>(m);
   impl<"multinomial.out", multinomial_out>(m);
   impl<"exponential_", exponential_>(m);
+  impl<"cauchy_", cauchy_>(m);
+  impl<"log_normal_", log_normal_>(m);
+  impl<"geometric_", geometric_>(m);
   impl<"native_dropout", native_dropout>(m);
   impl<"native_dropout_backward", native_dropout_backward>(m);
 }

@@ -155,18 +155,18 @@ std::tuple<at::Tensor, at::Tensor> var_mean(const at::Tensor& self, at::Optional
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  m.impl("argmax", TORCH_FN(arg<argmax_op>));
-  m.impl("argmax.out", TORCH_FN(arg_out<argmax_op>));
-  m.impl("argmin", TORCH_FN(arg<argmin_op>));
-  m.impl("argmin.out", TORCH_FN(arg_out<argmin_op>));
-  m.impl("all.dims", TORCH_FN(truth<all_op>));
-  m.impl("all.dims_out", TORCH_FN(truth_out<all_op>));
-  m.impl("any.dims", TORCH_FN(truth<any_op>));
-  m.impl("any.dims_out", TORCH_FN(truth_out<any_op>));
-  m.impl("var.correction", TORCH_FN(var<var_op<false>>));
-  m.impl("var.correction_out", TORCH_FN(var_out<var_op<false>>));
-  m.impl("std.correction", TORCH_FN(var<var_op<true>>));
-  m.impl("std.correction_out", TORCH_FN(var_out<var_op<true>>));
+  impl<"argmax", arg<argmax_op>>(m);
+  impl<"argmax.out", arg_out<argmax_op>>(m);
+  impl<"argmin", arg<argmin_op>>(m);
+  impl<"argmin.out", arg_out<argmin_op>>(m);
+  impl<"all.dims", truth<all_op>>(m);
+  impl<"all.dims_out", truth_out<all_op>>(m);
+  impl<"any.dims", truth<any_op>>(m);
+  impl<"any.dims_out", truth_out<any_op>>(m);
+  impl<"var.correction", var<var_op<false>>>(m);
+  impl<"var.correction_out", var_out<var_op<false>>>(m);
+  impl<"std.correction", var<var_op<true>>>(m);
+  impl<"std.correction_out", var_out<var_op<true>>>(m);
   impl<"var_mean.correction", var_mean>(m);
 }
 

@@ -2,7 +2,9 @@
 #include "shapes.h"
 
 #include <ATen/ExpandUtils.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/WrapDimUtilsMulti.h>
+#include <ATen/native/ReduceOpsUtils.h>
 #include <ATen/native/im2col_shape_check.h>
 #include <ATen/ops/result_type_native.h>
 
@@ -26,6 +28,8 @@ void flipped::meta(const at::Tensor& t, at::IntArrayRef dims) {
 
 void rolled::meta(const at::Tensor& t, at::IntArrayRef shifts, at::IntArrayRef dims) {
   TORCH_CHECK(!shifts.empty(), "`shifts` required");
+  for (int64_t d : dims)
+    TORCH_CHECK_INDEX(t.dim() > 0, "Dimension specified as ", d, " but tensor has no dimensions");
   TORCH_CHECK(shifts.size() == dims.size() || (dims.empty() && shifts.size() == 1),
               "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   // Without dimensions the elements roll as they are counted, and the result lies that way in memory.
@@ -44,6 +48,29 @@ void magnitude::meta(const at::Tensor& a) {
             .add_const_input(a));
 }
 
+void phase::meta(const at::Tensor& a) {
+  const at::Tensor& out = maybe_get_output();
+  auto dtype = c10::isIntegralType(a.scalar_type(), true) ? c10::get_default_dtype_as_scalartype()
+                                                          : c10::toRealValueType(a.scalar_type());
+  build(at::TensorIteratorConfig()
+            .set_check_mem_overlap(true)
+            .check_all_same_dtype(false)
+            .declare_static_dtype(out.defined() ? out.scalar_type() : dtype)
+            .add_output(out)
+            .add_const_input(a));
+}
+
+void complex::meta(const at::Tensor& a, const at::Tensor& b) {
+  auto real = [](c10::ScalarType t) { return t == at::kFloat || t == at::kDouble || t == at::kHalf; };
+  TORCH_CHECK(real(a.scalar_type()) && real(b.scalar_type()),
+              "Expected both inputs to be Half, Float or Double tensors but got ", a.scalar_type(), " and ",
+              b.scalar_type());
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(), "Expected object of scalar type ", a.scalar_type(),
+              " but got scalar type ", b.scalar_type(), " for second argument");
+  set_output_raw_strided(0, at::infer_size_dimvector(a.sizes(), b.sizes()), {},
+                         a.options().dtype(c10::toComplexType(a.scalar_type())));
+}
+
 void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(condition.scalar_type() == at::kBool || condition.scalar_type() == at::kByte,
               "where expected condition to be a boolean tensor, but got a tensor with dtype ",
@@ -54,8 +81,9 @@ void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Ten
 }
 
 void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) {
-  TORCH_CHECK(t.is_floating_point(), "std and var only support floating point dtypes on npu, got ",
-              t.scalar_type());
+  TORCH_CHECK(t.is_floating_point() || t.is_complex(),
+              "std and var only support floating point and complex dtypes");
+  check_dtype("var", t, dtypes("fhb"));
   Dims reduced = all_dims(dims, t);
   Dims sizes;
   for (int64_t d = 0; d < t.dim(); ++d) {
@@ -67,6 +95,94 @@ void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dim
       sizes.push_back(1);
   }
   for (int64_t i = 0; i < n; ++i) set_output_raw_strided(i, sizes, {}, t.options());
+}
+
+namespace {
+
+// Sizes without dimension `d`, or with 1 there.
+Dims without(const at::Tensor& t, int64_t d, bool keepdim) {
+  Dims sizes(t.sizes().begin(), t.sizes().end());
+  if (sizes.empty()) return sizes;
+  sizes[d] = 1;
+  if (!keepdim) sizes.erase(sizes.begin() + d);
+  return sizes;
+}
+
+}  // namespace
+
+void summed::meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim,
+                  std::optional<c10::ScalarType> dtype) {
+  TORCH_CHECK(!t.is_complex(), "nansum does not support complex inputs");
+  auto given = dims.value_or(at::IntArrayRef{});
+  auto mask = at::native::make_dim_mask(given, t.dim());
+  auto natural = c10::isIntegralType(t.scalar_type(), true) ? c10::kLong : t.scalar_type();
+  set_output_raw_strided(0, at::native::shape_from_dim_mask(t, mask, keepdim), {},
+                         t.options().dtype(dtype.value_or(natural)));
+}
+
+void ranked::meta(const at::Tensor& t, int64_t dim, bool keepdim) {
+  const int64_t d = wrap_dim(dim, t);
+  TORCH_CHECK_INDEX(t.dim() == 0 || t.size(d) > 0, "Expected reduction dim ", d, " to have non-zero size.");
+  Dims sizes = without(t, d, keepdim);
+  set_output_raw_strided(0, sizes, {}, t.options());
+  set_output_raw_strided(1, sizes, {}, t.options().dtype(at::kLong));
+}
+
+void kth::meta(const at::Tensor& t, int64_t k, int64_t dim, bool keepdim) {
+  const int64_t size = t.dim() ? t.size(wrap_dim(dim, t)) : 1;
+  TORCH_CHECK(k >= 1 && k <= size, "kthvalue(): selected number k out of range for dimension ",
+              t.dim() ? wrap_dim(dim, t) : 0);
+  if (const at::Tensor& out = maybe_get_output(0); out.defined()) at::assert_no_overlap(out, t);
+  ranked::meta(t, dim, keepdim);
+}
+
+void bins::meta(const at::Tensor& t, int64_t n, const c10::Scalar& from, const c10::Scalar& to) {
+  TORCH_CHECK(n > 0, "torch.histogram(): bins must be > 0, but got ", n, " for dimension 0");
+  TORCH_CHECK(t.is_floating_point(), "\"histogram_cpu\" not implemented for '", t.scalar_type(), "'");
+  TORCH_CHECK(std::isfinite(from.toDouble()) && std::isfinite(to.toDouble()), "torch.histc: range of [",
+              from.toDouble(), ", ", to.toDouble(), "] is not finite");
+  TORCH_CHECK(from.toDouble() <= to.toDouble(), "torch.histc: max must be larger than min");
+  set_output_raw_strided(0, {n}, {}, t.options());
+}
+
+void batches::meta(const at::Tensor& t, const at::Tensor& a, const at::Tensor& b) {
+  TORCH_CHECK(a.dim() == 3, "batch1 must be a 3D tensor");
+  TORCH_CHECK(b.dim() == 3, "batch2 must be a 3D tensor");
+  TORCH_CHECK(a.size(0) == b.size(0), "batch1 and batch2 must have same number of batches, got ", a.size(0),
+              " and ", b.size(0));
+  TORCH_CHECK(a.size(2) == b.size(1), "Incompatible matrix sizes for bmm (", a.size(1), "x", a.size(2),
+              " and ", b.size(1), "x", b.size(2), ")");
+  const int64_t sizes[] = {a.size(1), b.size(2)};
+  TORCH_CHECK(at::is_expandable_to(t.sizes(), sizes), "The expanded size of the tensor (", sizes[0], "x",
+              sizes[1], ") does not match the existing size ", t.sizes());
+  set_output_raw_strided(0, sizes, {}, t.options());
+}
+
+void taken::meta(const at::Tensor& t, const at::Tensor& index) {
+  TORCH_CHECK(index.scalar_type() == at::kLong, "take(): Expected a long tensor for index, but got ",
+              index.scalar_type());
+  TORCH_CHECK_INDEX(t.numel() || !index.numel(), "take(): tried to take from an empty tensor");
+  const at::Tensor& out = maybe_get_output(0);
+  set_output_raw_strided(0, index.sizes(), {}, t.options());
+  if (!out.defined()) return;
+  at::assert_no_overlap(out, t);
+  at::assert_no_overlap(out, index);
+}
+
+void put::meta(const at::Tensor& t, const at::Tensor& index, const at::Tensor& source) {
+  TORCH_CHECK(index.scalar_type() == at::kLong, "put_(): Expected a long tensor for index, but got ",
+              index.scalar_type());
+  TORCH_CHECK(t.scalar_type() == source.scalar_type(),
+              "put_(): self and source expected to have the same dtype, but got self.dtype = ",
+              t.scalar_type(), " and source.dtype = ", source.scalar_type());
+  TORCH_CHECK_INDEX(
+      index.numel() == source.numel(),
+      "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
+      source.numel(), ", index.numel() = ", index.numel());
+  TORCH_CHECK_INDEX(t.numel() || !index.numel(), "put_(): Cannot put elements into an empty tensor");
+  at::assert_no_internal_overlap(t);
+  at::assert_no_overlap(t, index);
+  at::assert_no_overlap(t, source);
 }
 
 void dot::meta(const at::Tensor& a, const at::Tensor& b) {
@@ -83,13 +199,14 @@ void dot::meta(const at::Tensor& a, const at::Tensor& b) {
 
 void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step) {
   double n;
-  TORCH_CHECK(step.toDouble() != 0, "step must be nonzero");
+  TORCH_CHECK_VALUE(step.toDouble() != 0, "step must be nonzero");
   TORCH_CHECK(std::isfinite(start.toDouble()) && std::isfinite(end.toDouble()),
               "unsupported range: ", start.toDouble(), " -> ", end.toDouble());
   TORCH_CHECK((step.toDouble() > 0) ? end.toDouble() >= start.toDouble() : end.toDouble() <= start.toDouble(),
               "upper bound and lower bound inconsistent with step sign");
   if (maybe_get_output(0).scalar_type() == at::kLong) {
     // In int64, since double loses the low bits of large bounds.
+    TORCH_CHECK_VALUE(step.toLong() != 0, "step must be nonzero");
     int64_t sign = step.toLong() > 0 ? 1 : -1;
     n = static_cast<double>((end.toLong() - start.toLong() + step.toLong() - sign) / step.toLong());
   } else {
@@ -109,6 +226,11 @@ void index_select::meta(const at::Tensor& t, int64_t dim, const at::Tensor& inde
   Dims sizes(t.sizes().begin(), t.sizes().end());
   int64_t d = wrap_dim(dim, t);
   if (!sizes.empty()) sizes[d] = index.numel();
+  if (const at::Tensor& out = maybe_get_output(0); out.defined()) {
+    at::assert_no_internal_overlap(out);
+    at::assert_no_overlap(out, t);
+    at::assert_no_overlap(out, index);
+  }
   set_output_raw_strided(0, sizes, {}, t.options());
 }
 

@@ -65,6 +65,16 @@ struct magnitude : at::TensorIteratorBase {
   void meta(const at::Tensor& a);
 };
 
+// A floating-point result, real of a complex operand.
+struct phase : at::TensorIteratorBase {
+  void meta(const at::Tensor& a);
+};
+
+// Real and imaginary parts, or absolute values and angles.
+struct complex : at::impl::MetaBase {
+  void meta(const at::Tensor& a, const at::Tensor& b);
+};
+
 // As PyTorch has it for sub, with its checks of bool operands.
 using difference = at::meta::structured_sub_Tensor;
 
@@ -104,6 +114,47 @@ struct reduce : at::impl::MetaBase {
 
 struct reduce_pair : reduce {
   void meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) { results(2, t, dims, keepdim); }
+};
+
+struct summed : at::impl::MetaBase {
+  void meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim,
+            std::optional<c10::ScalarType> dtype);
+};
+
+// One element along a dimension, and its place.
+struct ranked : at::impl::MetaBase {
+  void meta(const at::Tensor& t, int64_t dim, bool keepdim);
+};
+struct kth : ranked {
+  void meta(const at::Tensor& t, int64_t k, int64_t dim, bool keepdim);
+};
+
+struct middle : at::impl::MetaBase {
+  void meta(const at::Tensor& t) { set_output_raw_strided(0, {}, {}, t.options()); }
+};
+
+struct traced : at::impl::MetaBase {
+  void meta(const at::Tensor& t) {
+    TORCH_CHECK(t.dim() == 2, "trace: expected a matrix, but got tensor with dim ", t.dim());
+    auto dtype = c10::isIntegralType(t.scalar_type(), true) ? c10::kLong : t.scalar_type();
+    set_output_raw_strided(0, {}, {}, t.options().dtype(dtype));
+  }
+};
+
+struct bins : at::impl::MetaBase {
+  void meta(const at::Tensor& t, int64_t n, const c10::Scalar& from, const c10::Scalar& to);
+};
+
+struct batches : at::impl::MetaBase {
+  void meta(const at::Tensor& t, const at::Tensor& a, const at::Tensor& b);
+};
+
+struct taken : at::impl::MetaBase {
+  void meta(const at::Tensor& t, const at::Tensor& index);
+};
+
+struct put : at::impl::MetaBase {
+  void meta(const at::Tensor& t, const at::Tensor& index, const at::Tensor& source);
 };
 
 struct dot : at::impl::MetaBase {

@@ -89,11 +89,22 @@ def test_an_entry_twice_is_refused(tmp_path: Path) -> None:
 
 def test_a_fallback_needs_a_reason_and_is_no_view(tmp_path: Path) -> None:
     path = tmp_path / "fallback.yaml"
-    path.write_text("histc:\n")
-    with pytest.raises(TableError, match=r"fallback.yaml: histc: the reason is missing"):
+    path.write_text("histc: because\n")
+    with pytest.raises(TableError, match=r"fallback.yaml: 'histc': write 'why"):
+        read_fallbacks(path)
+    path.write_text("one: [histc]\nanother: [histc]\n")
+    with pytest.raises(TableError, match=r"fallback.yaml: histc is there twice: 'one' and 'another'"):
         read_fallbacks(path)
     with pytest.raises(TableError, match="view"):
         emit.fallbacks({"view_as_real": "because"}, model())
+
+
+def test_a_fallback_stands_for_all_forms_and_leaves_kernels_alone() -> None:
+    text = emit.fallbacks({"igamma.out": "a", "mm.out": "b"}, model(), {"mm", "mm.out"})
+    for overload in ("igamma", "igamma_", "igamma.out"):
+        assert f'm.impl("{overload}"' in text
+    assert 'm.impl("mm' not in text
+    assert '{"aten::mm.out", "b"}' in text
 
 
 def test_expressions_take_keywords_as_names() -> None:

@@ -90,3 +90,22 @@ def test_random_bounds_are_those_of_the_dtype() -> None:
     )
     wide = torch.empty(1000, dtype=torch.int64, device="npu").random_(-(2**63), None).cpu()
     assert wide.min() < 0 < wide.max()
+
+
+@pytest.mark.parametrize(
+    ("draw", "below"),
+    [
+        (lambda t: t.cauchy_(2.0, 3.0), {-1.0: 0.25, 2.0: 0.5, 5.0: 0.75}),
+        (lambda t: t.log_normal_(1.0, 0.5), {2.71828: 0.5, 2.71828 * 1.64872: 0.8413}),
+        (lambda t: t.geometric_(0.25), {0.5: 0.0, 1.5: 0.25, 2.5: 0.4375}),
+        (lambda t: t.long().geometric_(0.25), {0.5: 0.0, 1.5: 0.25, 2.5: 0.4375}),
+    ],
+    ids=["cauchy", "log_normal", "geometric", "geometric of integers"],
+)
+def test_composed_distributions_have_their_quantiles(draw, below: dict[float, float]) -> None:  # type: ignore[no-untyped-def]
+    torch.npu.manual_seed(0)
+    x = draw(torch.empty(20_000, device="npu"))
+    for value, share in below.items():
+        assert abs((x < value).float().mean().item() - share) < 0.015
+    torch.npu.manual_seed(0)
+    assert torch.equal(draw(torch.empty(20_000, device="npu")), x)

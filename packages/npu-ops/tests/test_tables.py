@@ -97,6 +97,12 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     "_upsample_bilinear2d_aa_backward.grad_input": lambda x: torch.ops.aten._upsample_bilinear2d_aa_backward(
         x[None, None], [3, 4], [1, 1, 5, 6], False
     ),
+    "_add_relu.out": lambda x: (torch.ops.aten._add_relu(x, x, alpha=2), torch.ops.aten._add_relu_(x.clone(), x)),
+    "__lshift__.Tensor": lambda x: (x.int() << x.abs().int(), x.int().__ilshift__(x.abs().int())),
+    "__lshift__.Scalar": lambda x: (x.int() << 3, x.int().__ilshift__(3)),
+    "__rshift__.Tensor": lambda x: ((x * 9).int() >> x.abs().int(), (x * 9).int() >> 1, x.int().__irshift__(1)),
+    "norm.out": lambda x: (torch.ops.aten.norm.ScalarOpt_dim(x, 3, [1]), torch.ops.aten.norm.Scalar(x, 1)),
+    "norm.dtype_out": lambda x: torch.ops.aten.norm.ScalarOpt_dim_dtype(x, 2, [0], True, dtype=torch.float32),
     "scatter.value_reduce_out": lambda x: x.scatter(
         0, torch.zeros(1, 4, dtype=torch.int64, device=x.device), 2.5, reduce="multiply"
     ),

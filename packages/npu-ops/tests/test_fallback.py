@@ -1,0 +1,100 @@
+"""Operators that the CPU computes: every line of tables/fallback.yaml gives the CPU's results, and is counted."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from codegen.emit import kernels_in
+from codegen.tables import read_fallbacks, read_tables
+from opinfo import Outcome, check_forms, compare, infos, run, samples
+
+PACKAGE = Path(__file__).parents[1]
+REASONS = read_fallbacks(PACKAGE / "tables" / "fallback.yaml")
+#: Lines of operators that have a kernel, and go to the CPU in some dtypes only.
+PARTLY = {e.key for t in read_tables(PACKAGE / "tables") for e in t.entries} | kernels_in(
+    p.read_text() for p in (PACKAGE / "csrc").glob("*.cpp")
+)
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def name_of(key: str) -> str:
+    """What op_db calls it: ``special.zeta`` for ``special_zeta.out``."""
+    name = key.split(".")[0].strip("_")
+    for prefix in ("special", "linalg"):
+        if name.startswith(f"{prefix}_"):
+            name = f"{prefix}.{name.removeprefix(prefix + '_')}"
+    return name
+
+
+#: Lines that an entry of op_db reaches under its own name.
+NAMED = sorted(k for k in REASONS if k not in PARTLY and infos(name_of(k)))
+
+
+def used() -> set[str]:
+    return {row.operator.removeprefix("aten::").split(".")[0].rstrip("_") for row in torch.npu.fallback_report()}
+
+
+@pytest.mark.parametrize("key", NAMED)
+def test_results_and_out_forms_are_those_of_the_cpu(key: str) -> None:
+    outcome = Outcome()
+    for info in infos(name_of(key)):
+        dtype = next(d for d in (torch.float32, torch.int64, torch.complex64) if d in info.dtypes)
+        if sample := next(samples(info, dtype, grad=False), None):
+            run(info, sample, dtype, False, outcome)
+            check_forms(info, dtype, outcome)
+    assert outcome.ran
+
+
+def test_a_use_is_counted_with_its_reason() -> None:
+    torch.npu.reset_fallback_report()
+    torch.lgamma(torch.ones(3).npu())
+    [row] = torch.npu.fallback_report()
+    assert (row.operator, row.reason) == ("aten::lgamma", REASONS["lgamma.out"])
+
+
+def test_dtypes_that_cann_lacks_are_the_cpus_and_others_the_devices() -> None:
+    torch.npu.reset_fallback_report()
+    x = torch.arange(6, dtype=torch.float32).view(2, 3)
+    compare(x.npu() @ x.npu().t(), x @ x.t(), "float32")
+    assert not torch.npu.fallback_report()
+    whole = x.long()
+    compare(whole.npu() @ whole.npu().t(), whole @ whole.t(), "int64")
+    out = torch.empty(0, dtype=torch.int64).npu()
+    torch.mm(whole.npu(), whole.npu().t(), out=out)
+    compare(out, whole @ whole.t(), "int64 out=")
+    assert used() == {"mm"}
+
+
+def test_forms_that_change_their_operand_change_it() -> None:
+    x = torch.rand(4)
+    compare(x.npu().lgamma_(), x.clone().lgamma_(), "in place")
+    mantissa, exponent = torch.frexp(x.npu())
+    compare((mantissa, exponent), tuple(torch.frexp(x)), "two results")
+    values, places = torch.empty(0).npu(), torch.empty(0, dtype=torch.int64).npu()
+    torch.mode(x.npu(), out=(values, places))
+    compare((values, places), tuple(torch.mode(x)), "two outs")
+    found = torch.histogramdd(torch.rand(5, 2).npu(), [3, 3])
+    assert [t.device.type for t in (found.hist, *found.bin_edges)] == ["npu"] * 3
+
+
+def test_operands_on_two_devices_are_refused() -> None:
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
+        torch.nextafter(torch.ones(2).npu(), torch.ones(2))
+
+
+def test_the_devices_generator_decides_random_numbers() -> None:
+    rates = torch.full((50,), 4.0).npu()
+    torch.npu.manual_seed(3)
+    first = torch.poisson(rates)
+    second = torch.poisson(rates)
+    torch.manual_seed(0)
+    torch.npu.manual_seed(3)
+    assert torch.equal(torch.poisson(rates), first)
+    assert not torch.equal(first, second)
+    own = torch.Generator("npu").manual_seed(3)
+    assert torch.equal(torch.poisson(rates, generator=own), first)
+    with warnings.catch_warnings(), pytest.raises(RuntimeError, match="generator"):
+        torch.poisson(rates, generator=torch.Generator())
