@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from npu_cann import CMAKE_DIR, INCLUDE_DIR
+from npu_cann.signatures import load_yaml
 
 HEADERS = sorted(p.relative_to(INCLUDE_DIR).as_posix() for p in INCLUDE_DIR.rglob("*.h"))
 LANGUAGES = {"c": "-std=c11", "c++": "-std=c++20"}
@@ -90,3 +91,16 @@ def test_cmake_finds_the_package(tmp_path: Path) -> None:
     for step in (["-S", ".", "-B", "build", f"-Dnpu_cann_DIR={CMAKE_DIR}"], ["--build", "build"]):
         done = subprocess.run(["cmake", *step], cwd=tmp_path, text=True, capture_output=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_torch_npu_asks_of_libraries_with_a_header_is_declared() -> None:
+    data = load_yaml(INCLUDE_DIR.parent / "data" / "torch_npu.yaml")
+    # no other library of CANN has a header here: nobody serves or calls them
+    without = {f"lib{n}.so" for n in ("ascend_hal", "ascend_ml", "ascendsk", "dcmi", "lcal", "shmem")}
+    assert without <= set(data)
+    text = "".join((INCLUDE_DIR / header).read_text() for header in HEADERS)
+    declared = set(re.findall(r"\b(\w+)\(", text))
+    groups = [kinds for library, kinds in data.items() if library not in without and isinstance(kinds, dict)]
+    names = {name for kinds in groups for group in kinds.values() for name in group.split()}
+    assert len(names) > 290
+    assert names - declared == set()
