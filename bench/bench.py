@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = 9
 IMPORT_GOAL_SECONDS, IMPORT_GOAL_MB, INSTALLED_GOAL_MB = 0.1, 20.0, 15.0
+SIMULATOR_GOAL_US = 0.3
 
 IMPORT_PROBE = """
 import json, sys, time
@@ -150,6 +151,8 @@ def report(r: dict[str, Any]) -> str:
     for name, o in r["host"].items():
         cells = (f"{o[key]:.2f}" if key in o else "" for key in columns.values())
         lines += [f"{name:<32}" + "".join(f"{cell:>14}" for cell in cells)]
+    lines += ["", f"{'host µs of npu-sim itself':<44}{'measured':>12}{'goal':>14}"]
+    lines += [row(name, f"{o['us']:.2f}", f"{SIMULATOR_GOAL_US}") for name, o in r["calls"].items()]
     lines += ["", f"{'ms a training step, one thread each':<36}{'npu':>10}{'cpu':>10}{'npu/cpu':>10}"]
     for name, o in r["training"].items():
         lines += [f"{name:<36}{o['npu_ms']:>10.1f}{o['cpu_ms']:>10.1f}{o['ratio']:>10.2f}"]
@@ -182,6 +185,7 @@ def main() -> None:
     if not args.no_build:
         results["build_seconds"] = bench_build()
     results["host"] = bench_host(args.peer)
+    results["calls"] = rows_of("calls.py", [sys.executable])
     results["training"] = bench_training()
     results["fragmentation"] = bench_fragmentation(args.peer)
     print(report(results))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from npu_cann.signatures import load_yaml
 
-COUNTS = ("arch", "ai_cores", "cube_cores", "vector_cores", "ai_cpus", "hbm_bytes", "l2_bytes", "fp16_tflops", "hbm_gbps")
+CORES = ("ai_cores", "cube_cores", "vector_cores", "ai_cpus")
+COUNTS = ("arch", *CORES, "hbm_bytes", "l2_bytes", "fp16_tflops", "hbm_gbps")
 FIELDS = {"name", "family", "bf16", *COUNTS}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from acl_calls import Run
 
 #: SoCs of the Atlas training servers and cards of both generations, of the A2 servers, and of the inference products.

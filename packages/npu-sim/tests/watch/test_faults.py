@@ -76,6 +76,15 @@ def test_kernels_that_fail_and_hang() -> None:
             print(error)
         else:
             raise AssertionError("the second aclnnAdd did not fail")
+    acl.check("aclrtResetDeviceForce", 0)
+    acl.check("aclrtSetDevice", 0)
+    out = torch.zeros(8)
+    with faults.inject("hang"), cann.arguments("aclnnAdd", x, x, 1, out) as call:
+        size, executor = call.prepare()
+        call.launch(executor, None, size)
+        fails(507046, "aclrtSynchronizeDeviceWithTimeout", 50)
+        acl.check("aclrtDeviceTaskAbort", 0, 1000)
+    assert add().eq(2).all()
     """)
     assert done.returncode == 0, done.stderr
     assert "507015" in done.stdout
