@@ -70,7 +70,8 @@ def _on_host(value: Any, seen: dict[int, Any]) -> Any:
     elif isinstance(value, dict):
         copy = value.__class__()
         copy.update((key, _on_host(item, seen)) for key, item in value.items())
-        copy.__dict__.update(getattr(value, "__dict__", {}))
+        if hasattr(value, "__dict__"):  # a state_dict's version numbers
+            vars(copy).update(vars(value))
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
         copy = value.__class__(*(_on_host(item, seen) for item in value))
     elif isinstance(value, list | tuple):
