@@ -1,0 +1,30 @@
+"""A fixed sample of torch's operator database (`nox -s conformance` runs all of it), and the sweep's own workings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from workspace import ROOT, Environment
+
+#: Of every family some: these are computed on the device in float32, int64 and bfloat16, as far as cpu has them.
+SAMPLE = (
+    *("add", "mul", "div.floor_rounding", "where", "sum", "amax", "cumsum", "sort", "gather", "index_put", "cat"),
+    *("mm", "bmm", "addmm", "tril", "uniform", "nn.functional.linear", "nn.functional.conv2d", "nn.functional.gelu"),
+    *("nn.functional.layer_norm", "softmax", "nn.functional.cross_entropy", "nn.functional.dropout"),
+)
+
+
+def test_a_sample_of_the_operator_database_equals_the_cpu(full: Environment, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    command = [full.python, str(ROOT / "conformance"), *SAMPLE, "--dtypes=float32,int64,bfloat16", "--out", str(out)]
+    done = full.run(*command, "--first", timeout=600)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {row["op"] for row in rows} >= set(SAMPLE)
+    bad = [row for row in rows if row["status"] not in ("native", "composite", "none")]
+    assert not bad, bad
+    assert all(row["launches"] for row in rows if row["op"] == "mm"), "npu-sim's trace was not read"
+    again = full.run(*command, "--first", timeout=600)
+    assert len(out.read_text().splitlines()) == len(rows), "a second run makes only what is missing"
+    assert "covered" in again.stdout
