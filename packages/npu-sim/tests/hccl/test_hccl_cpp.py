@@ -19,7 +19,7 @@ def test_cpp_unit_tests_pass_without_a_data_race(tmp_path: Path) -> None:
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     options = {
         "NPU_BUILD_TESTS": "ON",
-        "NPU_SIM_PARTS": "machine;hccl",
+        "NPU_SIM_ONLY": "machine;hccl",
         "NPU_SANITIZE": "thread",
         "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
         "Python_EXECUTABLE": sys.executable,

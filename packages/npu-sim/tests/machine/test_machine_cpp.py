@@ -20,7 +20,7 @@ def test_cpp_unit_tests_pass(tmp_path: Path) -> None:
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     options = {
         "NPU_BUILD_TESTS": "ON",
-        "NPU_SIM_PARTS": "machine",
+        "NPU_SIM_ONLY": "machine",
         "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
         "Python_EXECUTABLE": sys.executable,
         "NPU_SANITIZE": os.environ.get("NPU_SANITIZE", ""),
