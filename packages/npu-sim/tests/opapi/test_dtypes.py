@@ -278,6 +278,23 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     "RReluWithNoise": (M, M, 0.1, 0.3, True, 1, 0, Out()),
     "AmpUpdateScale": (X((1,)), X((1,), torch.int32), X((1,)), 2.0, 0.5, 10, Out((1,)), Out((1,))),
     "FusedSgd": ([M], [M], [M], None, 0.1, 0.9, 0.1, 0.0, False, False, True),
+    "Cdist": (M, M, 2.0, 0, Out((2, 2))),
+    "Pdist": (M, 2.0, Out((1,))),
+    "Aminmax": (M, [0], False, Out((3,)), Out((3,))),
+    "AminmaxAll": (M, Out(()), Out(())),
+    **{n: (M, 0, False, Out((3,)), Out((3,))) for n in ("AminmaxDim", "MedianDim", "NanMedianDim")},
+    **{n: (M, Out(())) for n in ("Median", "NanMedian")},
+    "Kthvalue": (M, 1, 0, False, Out((3,)), Out((3,))),
+    "Histc": (M, 4, 0, 3, Out((4,))),
+    "Bincount": (X((6,)), X((6,)), 0, Out((2,))),
+    "IndexCopy": (M, 0, ROWS, M, M),
+    "InplaceIndexCopy": (M, 0, ROWS, M),
+    "LogSpace": (0, 3, 4, 2.0, Main((4,))),
+    "ReduceNansum": (M, [0], False, DT, Out((3,))),
+    "RepeatInterleaveTensor": (X((2,)), 2, Out((2,))),
+    "IsInScalarTensor": (1, M, False, False, Out(())),
+    "IsInTensorScalar": (M, 1, False, False, Out()),
+    "SearchSorteds": (V, 1, False, False, None, Out(())),
     "ForeachRoundOffNumber": ([M], X((1,)), [Out()]),
     "ForeachNorm": ([M], 2.0, [Out(())]),
     "ForeachNonFiniteCheckAndUnscale": ([M], X((1,), F32), X((1,), F32)),
@@ -291,13 +308,24 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
 REFUSED: dict[tuple[str, str], str] = {
     ("PowTensorTensor", "bool"): "the list is of each side alone: CANN refuses bool to the power of bool",
     **{
+        ("InplaceAtan2", dtype): "the list is of the inputs: an integer holds no angle"
+        for dtype in ("bool", "uint8", "int8", "int16", "int32", "int64")
+    },
+    **{
+        ("InplaceSinc", dtype): "the facts name no dtypes, and an integer holds no sine"
+        for dtype in ("bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64")
+    },
+    **{
         (form, f"complex{bits}"): "the facts name no dtypes, and x * log(y) is defined for real numbers"
         for form in ("XLogYTensor", "XLogYScalarOther", "XLogYScalarSelf", "InplaceXLogYScalarOther")
         for bits in (32, 64, 128)
     },
 }
 #: What only the simulator lacks, and why.
-LACKS: dict[tuple[str, str], str] = {}
+LACKS: dict[tuple[str, str], str] = {
+    **{("Cumprod", f"uint{bits}"): "torch has no cumulative product of them" for bits in (16, 32, 64)},
+    **{("UniqueConsecutive", f"complex{bits}"): "torch has no order of them" for bits in (64, 128)},
+}
 #: The product of the device that the tests run on.
 PRODUCT = "A2"
 

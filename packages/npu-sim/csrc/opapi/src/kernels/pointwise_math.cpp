@@ -8,7 +8,6 @@
 #include <ATen/ops/complex.h>
 #include <ATen/ops/erfinv.h>
 #include <ATen/ops/gcd.h>
-#include <ATen/ops/isin.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/logaddexp2.h>
 #include <ATen/ops/logspace.h>
@@ -69,7 +68,7 @@ NPU_SIM_KERNEL(aclnnAngleV2, real_result) = [](In x, Out out) { out.copy_(at::an
 NPU_SIM_KERNEL(aclnnAtan2, rules::floating) = [](In self, In other, Out out) {
   at::atan2_out(out, self, other);
 };
-NPU_SIM_KERNEL(aclnnComplex, complex_of) = [](In re, In im, Out out) { at::complex_out(out, re, im); };
+NPU_SIM_KERNEL(aclnnComplex, complex_of) = [](In re, In im, Out out) { out.copy_(at::complex(re, im)); };
 NPU_SIM_KERNEL(aclnnPolar, complex_of) = [](In size, In angle, Out out) { at::polar_out(out, size, angle); };
 NPU_SIM_KERNEL(aclnnErfinv, rules::floating) = [](In self, Out out) { at::erfinv_out(out, self); };
 NPU_SIM_KERNEL(aclnnSinc, rules::floating) = [](In self, Out out) { at::sinc_out(out, self); };
@@ -101,14 +100,14 @@ NPU_SIM_KERNEL(aclnnThreshold, rules::same) = [](In self, Num threshold, Num val
 NPU_SIM_KERNEL(aclnnRenorm, renormed) = [](In self, Num p, int64_t dim, Num most, Out out) {
   at::renorm_out(out, self, p, dim, most);
 };
-NPU_SIM_KERNEL(aclnnIsInTensorScalar, set_result) = [](In element, Num test, bool unique, bool invert,
-                                                       Out out) {
-  at::isin_out(out, element, test, unique, invert);
+NPU_SIM_KERNEL(aclnnIsInTensorScalar, set_result) = [](In element, Num test, bool, bool invert, Out out) {
+  out.copy_(invert ? element.ne(test) : element.eq(test));
 };
 // A number is in a set, or is not: one answer.
-NPU_SIM_KERNEL(aclnnIsInScalarTensor, rules::reduce_all) = [](Num element, In tests, bool unique, bool invert,
+NPU_SIM_KERNEL(aclnnIsInScalarTensor, rules::reduce_all) = [](Num element, In tests, bool, bool invert,
                                                               Out out) {
-  out.copy_(at::isin(element, tests, unique, invert).reshape(out.sizes()));
+  const at::Tensor found = tests.eq(element).any();
+  out.copy_((invert ? found.logical_not() : found).reshape(out.sizes()));
 };
 NPU_SIM_KERNEL(aclnnLogSpace, steps) = [](Num start, Num end, int64_t n, double base, Out out) {
   at::logspace_out(out, start, end, n, base);
