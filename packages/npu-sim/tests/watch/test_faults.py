@@ -105,3 +105,29 @@ def test_rules_that_are_none_are_refused_with_what_they_look_like(rules: str) ->
 def test_the_environment_takes_the_same_rules() -> None:
     done = run("fails(207001, 'aclrtMalloc', ctypes.byref(ctypes.c_void_p()), 4096, 0)", NPU_SIM_FAULTS="oom")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_link_that_is_lost_and_a_rank_that_is_slow() -> None:
+    done = run("""
+    import time
+    hccl = ctypes.CDLL(str(Path(npu_sim.LIBRARY_DIR) / "libhccl.so"))
+    info, comm, stream = ctypes.create_string_buffer(4108), ctypes.c_void_p(), acl.stream()
+    assert hccl.HcclGetRootInfo(info) == 0
+    assert hccl.HcclCommInitRootInfo(1, info, 0, ctypes.byref(comm)) == 0, acl.message()
+    p = ctypes.c_void_p(acl.malloc(4096))
+    def reduce():
+        answer = hccl.HcclAllReduce(p, p, ctypes.c_uint64(16), 4, 0, comm, ctypes.c_void_p(stream))
+        assert answer == 0, acl.message()
+    with faults.inject("slow=300@2"):
+        reduce()
+        acl.check("aclrtSynchronizeStream", stream)
+        began = time.perf_counter()
+        reduce()
+        acl.check("aclrtSynchronizeStream", stream)
+        assert time.perf_counter() - began >= 0.3
+    with faults.inject("link:HcclAllReduce"):
+        reduce()
+        fails(507057, "aclrtSynchronizeStream", stream)
+        assert faults.fired() == 1
+    """)
+    assert done.returncode == 0, done.stderr
