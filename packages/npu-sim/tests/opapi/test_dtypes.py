@@ -195,6 +195,7 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     **{n: (M, M, 1, Out(())) for n in ("SoftMarginLoss",)},
     "KlDiv": (M, M, 1, False, Out(())),
     "SoftMarginLossBackward": (S, M, M, 1, Out()),
+    **{n: (S, M, M, 1, False, Out()) for n in ("KlDivBackward", "KlDivTargetBackward")},
     "MultilabelMarginLoss": (M, IDX, 1, Out(()), Out()),
     "CtcLoss": (X((4, 1, 3)), X((1, 2), I64), [4], [1], 1, False, Out((1,)), Out((1, 4, 8))),
     "CtcLossBackward": (X((1,)), X((4, 1, 3)), X((1, 2), I64), [4], [1], X((1,)), X((1, 4, 8)), 1, False,

@@ -258,6 +258,16 @@ def test_a_split_gives_the_pieces(cann: Cann) -> None:
     assert torch.equal(torch.cat(pieces, 1), X)
 
 
+@pytest.mark.parametrize("log_target", [True, False])
+def test_the_gradients_of_the_divergence(cann: Cann, log_target: bool) -> None:
+    target = Y.log_softmax(1) if log_target else Y.softmax(1)
+    g, expected = grads(lambda x, t: F.kl_div(x, t, reduction="batchmean", log_target=log_target), X, target)
+    for op, want in zip(("KlDivBackward", "KlDivTargetBackward"), expected, strict=True):
+        out = torch.empty_like(X)
+        cann.run(f"aclnn{op}", g / X.size(0), X, target, 2, log_target, out)
+        torch.testing.assert_close(out, want)
+
+
 def test_rrelu_draws_a_slope_for_each_negative_element(cann: Cann) -> None:
     x, noise, out = torch.randn(1000), torch.empty(1000), torch.empty(1000)
     cann.run("aclnnRReluWithNoise", x, noise, 0.2, 0.4, True, 7, 0, out)

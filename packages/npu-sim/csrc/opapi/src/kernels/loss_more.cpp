@@ -69,6 +69,19 @@ NPU_SIM_KERNEL(aclnnKlDiv, rules::loss) = [](In self, In target, int64_t reducti
                                              Out out) {
   put(out, at::kl_div(self, target, reduction, log_target));
 };
+// t * (log(t) - x), or exp(t) * (t - x) where the target is a logarithm; a mean is over all elements.
+NPU_SIM_KERNEL(aclnnKlDivBackward, rules::loss_backward) = [](In grad, In self, In target, int64_t reduction,
+                                                              bool log_target, Out out) {
+  const at::Tensor g = reduction == 1 ? grad.div(self.numel()) : grad;
+  put(out, (log_target ? target.exp() : target).neg().mul(g).expand(out.sizes()));
+};
+NPU_SIM_KERNEL(aclnnKlDivTargetBackward, rules::loss_backward) =
+    [](In grad, In self, In target, int64_t reduction, bool log_target, Out out) {
+      const at::Tensor g = reduction == 1 ? grad.div(self.numel()) : grad;
+      const at::Tensor slope = log_target ? target.add(1).sub(self).mul(target.exp())
+                                          : target.log().add(1).masked_fill(target.eq(0), 0).sub(self);
+      put(out, slope.mul(g).expand(out.sizes()));
+    };
 NPU_SIM_KERNEL(aclnnSoftMarginLoss, rules::loss) = [](In self, In target, int64_t reduction, Out out) {
   put(out, at::soft_margin_loss(self, target, reduction));
 };
