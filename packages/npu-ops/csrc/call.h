@@ -54,8 +54,9 @@ class Call {
   static at::Tensor places(const at::Tensor& index) {
     return index.scalar_type() == at::kInt ? index : cast(index, at::kLong);
   }
-  // An operand in the given dtype.
+  // An operand in the given dtype. A complex one loses no part on the way: it is refused.
   at::Tensor as(const at::Tensor& t, c10::ScalarType dtype, DtypeSet accepted) const {
+    if (C10_UNLIKELY(t.is_complex() && !c10::isComplexType(dtype))) refuse_dtype(op_, t, accepted);
     at::Tensor r = is_host_scalar(t) ? to_device(t, dtype) : cast(t, dtype);
     check_dtype(op_, r, accepted);
     return r;

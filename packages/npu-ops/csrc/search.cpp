@@ -111,6 +111,21 @@ at::Tensor& isin_out(const at::Tensor& elements, const at::Tensor& among, bool u
   return std::get<0>(run_out<isin_op>(std::tie(out), elements, among, unique, invert));
 }
 
+// PyTorch's meta makes this result empty and leaves its shape, one answer, to the kernel.
+at::Tensor isin_number(const c10::Scalar& element, const at::Tensor& among, bool unique, bool invert) {
+  c10::DeviceGuard guard(among.device());
+  check_dtype("isin", among, dtypes("fhdbcsilut?FD"));
+  at::Tensor out = empty({}, at::kBool);
+  if (among.numel() == 0) return out.fill_(invert);
+  launch<aclnnIsInScalarTensor>(element, among, unique, invert, out);
+  return out;
+}
+at::Tensor& isin_number_out(const c10::Scalar& element, const at::Tensor& among, bool unique, bool invert,
+                            at::Tensor& out) {
+  resize_out(out, {}, {}, out.options());
+  return out.copy_(isin_number(element, among, unique, invert));
+}
+
 at::Tensor bincount_npu(const at::Tensor& self, const std::optional<at::Tensor>& weights, int64_t minlength) {
   c10::DeviceGuard guard(common_device("bincount", false, self, weights));
   TORCH_CHECK(minlength >= 0, "minlength should be >= 0");
@@ -139,6 +154,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"bucketize.Tensor_out", bucketize_out>(m);
   impl<"bucketize.Scalar", bucketize_scalar>(m);
   impl<"isin.Tensor_Tensor_out", isin_out>(m);
+  impl<"isin.Scalar_Tensor", isin_number>(m);
+  impl<"isin.Scalar_Tensor_out", isin_number_out>(m);
   impl<"bincount", bincount_npu>(m);
 }
 

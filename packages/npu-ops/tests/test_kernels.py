@@ -107,7 +107,7 @@ def test_results_and_gradients_are_those_of_the_cpu(name: str) -> None:
     for info in infos(name):
         if info.variant_test_name == "partial_views":  # its samples end where their copies to a device end
             continue
-        dtype = torch.float32 if torch.float32 in info.dtypes else torch.complex64
+        dtype = next(d for d in (torch.float32, torch.int64, torch.complex64) if d in info.dtypes)
         check(info, dtype, info.supports_autograd and dtype.is_floating_point, outcome)
     assert outcome.ran
 
@@ -148,3 +148,13 @@ def test_the_absolute_value_of_a_complex_number_is_real() -> None:
         assert f(x.npu()).dtype == f(x).dtype
         assert torch.equal(f(x.npu()).cpu(), f(x))
     assert x.npu().abs().tolist() == [5.0, 5.0]
+
+
+def test_one_number_is_among_others_or_not() -> None:
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for element in (3, 5.0):
+        for invert in (False, True):
+            got, want = torch.isin(element, x.npu(), invert=invert), torch.isin(element, x, invert=invert)
+            assert got.shape == want.shape == ()
+            assert got.item() == want.item()
+    assert not torch.isin(3, x[:0].npu())

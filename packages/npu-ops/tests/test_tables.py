@@ -101,6 +101,7 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
     "__lshift__.Tensor": lambda x: (x.int() << x.abs().int(), x.int().__ilshift__(x.abs().int())),
     "__lshift__.Scalar": lambda x: (x.int() << 3, x.int().__ilshift__(3)),
     "__rshift__.Tensor": lambda x: ((x * 9).int() >> x.abs().int(), (x * 9).int() >> 1, x.int().__irshift__(1)),
+    "isin.Tensor_Scalar_out": lambda x: (torch.isin(x, 2.0), torch.isin(x, 2, invert=True)),
     "norm.out": lambda x: (torch.ops.aten.norm.ScalarOpt_dim(x, 3, [1]), torch.ops.aten.norm.Scalar(x, 1)),
     "norm.dtype_out": lambda x: torch.ops.aten.norm.ScalarOpt_dim_dtype(x, 2, [0], True, dtype=torch.float32),
     "scatter.value_reduce_out": lambda x: x.scatter(
