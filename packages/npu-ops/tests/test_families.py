@@ -123,4 +123,5 @@ def test_refusals_name_what_is_wrong() -> None:
     with pytest.raises(RuntimeError, match="int64"):
         torch.ops.aten.max_unpool2d(image, image, [8, 8])
     with pytest.raises(RuntimeError, match="blank"):
-        F.ctc_loss(torch.randn(4, 1, 3).npu(), torch.zeros(1, 2, dtype=torch.int64).npu(), [4], [2], blank=7)
+        scores, labels = torch.randn(4, 1, 3).npu(), torch.zeros(1, 2, dtype=torch.int64).npu()
+        F.ctc_loss(scores, labels, torch.tensor([4]), torch.tensor([2]), blank=7)
