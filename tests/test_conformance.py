@@ -22,7 +22,9 @@ def test_a_sample_of_the_operator_database_equals_the_cpu(full: Environment, tmp
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert {row["op"] for row in rows} >= set(SAMPLE)
-    bad = [row for row in rows if row["status"] not in ("native", "composite", "none")]
+    # CANN multiplies no matrices of integers: those are declared fallbacks.
+    good = {"int64": {"native", "composite", "none", "fallback"}}
+    bad = [r for r in rows if r["status"] not in good.get(r["dtype"], {"native", "composite", "none"})]
     assert not bad, bad
     assert all(row["launches"] for row in rows if row["op"] == "mm"), "npu-sim's trace was not read"
     again = full.run(*command, "--first", timeout=600)

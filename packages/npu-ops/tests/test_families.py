@@ -122,6 +122,6 @@ def test_refusals_name_what_is_wrong() -> None:
         torch.ops.aten.max_unpool2d(image, torch.zeros(1, 2, 4, 4, dtype=torch.int64).npu(), [8])
     with pytest.raises(RuntimeError, match="int64"):
         torch.ops.aten.max_unpool2d(image, image, [8, 8])
+    scores, labels = torch.randn(4, 1, 3).npu(), torch.zeros(1, 2, dtype=torch.int64).npu()
     with pytest.raises(RuntimeError, match="blank"):
-        scores, labels = torch.randn(4, 1, 3).npu(), torch.zeros(1, 2, dtype=torch.int64).npu()
         F.ctc_loss(scores, labels, torch.tensor([4]), torch.tensor([2]), blank=7)
