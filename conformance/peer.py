@@ -42,6 +42,7 @@ TRACED = {
     "a training step of the CNN": [str(PROGRAMS / "training.py"), "CNN", "2"],
 }
 TIMEOUT = 600
+DEVICES = "4"  # as many as the largest program has processes
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Outcome:
 def run(python: str, arguments: list[str], through: list[str], **variables: str) -> Outcome:
     """Runs a program with `python`, started by `through`, under environment variables."""
     paths = [str(DEMO), os.environ.get("PYTHONPATH", "")]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p), **variables}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p), "NPU_SIM": DEVICES, **variables}
     began = time.monotonic()
     try:
         done = subprocess.run(
