@@ -95,7 +95,7 @@ StreamState& stream_state(const c10::Stream& stream) {
 }
 
 StreamState& current_stream_state(DeviceIndex device) {
-  const c10::StreamId id = t_current[static_cast<size_t>(device)];
+  const c10::StreamId id = t_current[static_cast<uint8_t>(device)];
   if (C10_LIKELY(id < kFirstForeign)) return streams_of(device).own[id];
   return stream_state(c10::Stream(c10::Stream::UNSAFE, c10::Device(c10::kPrivateUse1, device), id));
 }
@@ -176,12 +176,12 @@ NPUStream getCurrentNPUStream(DeviceIndex device) {
   if (device < 0) device = current_device();
   TORCH_CHECK_INDEX(device < kMaxDevices, "npu:", static_cast<int>(device), " is beyond the ",
                     static_cast<int>(kMaxDevices), " devices that npu-core knows");
-  return make(device, t_current[static_cast<size_t>(device)]);
+  return make(device, t_current[static_cast<uint8_t>(device)]);
 }
 
 void setCurrentNPUStream(NPUStream stream) {
   detail::stream_state(stream);  // raises for an unknown id
-  t_current[static_cast<size_t>(stream.device_index())] = stream.id();
+  t_current[static_cast<uint8_t>(stream.device_index())] = stream.id();
 }
 
 }  // namespace npu
