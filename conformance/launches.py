@@ -8,11 +8,9 @@ from pathlib import Path
 
 import torch
 
-DEVICE_TO_HOST = 2  # ACL_MEMCPY_DEVICE_TO_HOST
-
 
 class Launches:
-    """Counts the operators and copies to the host that npu-sim saw; `NPU_SIM_TRACE` must name the file."""
+    """Counts the operators that npu-sim saw; `NPU_SIM_TRACE` must name the file. It does not tell of copies yet."""
 
     def __init__(self) -> None:
         path = os.environ.get("NPU_SIM_TRACE", "")
@@ -25,15 +23,13 @@ class Launches:
         if self.path and self.path.exists():
             os.truncate(self.path, 0)  # npu-sim appends: nothing of it is kept twice
 
-    def since_mark(self) -> tuple[int, int]:
-        """Operators launched and copies to the host since the mark."""
+    def since_mark(self) -> int:
+        """Operators launched since the mark."""
         torch.npu.synchronize()
         if not self.path or not self.path.exists():
-            return 0, 0
+            return 0
         calls = [json.loads(line) for line in self.path.read_text().splitlines()]
-        launches = sum(call.get("phase") == 2 for call in calls)
-        copies = sum(call.get("arguments", {}).get("kind") == DEVICE_TO_HOST for call in calls)
-        return launches, copies
+        return sum(call.get("phase") == 2 for call in calls)
 
     def fallbacks(self) -> dict[str, str]:
         """Operators that went to the CPU since the last time, with the reason that the tables declare; then forgets."""
