@@ -1,4 +1,4 @@
-"""Runs torch's operator database on npu against cpu: `python conformance --help`, or `nox -s conformance`.
+"""Runs torch's op_db, module_db and optim_db on npu against cpu: `python conformance --help`, `nox -s conformance`.
 
 Writes one JSON row an operator and dtype, and prints how many ended how. A run that was stopped goes on where it was.
 """
@@ -29,38 +29,45 @@ def peer_answers() -> dict[str, str]:
 def tasks(patterns: list[str], dtypes: list[str], sample: int, only: set[str] | None = None) -> list[Task]:
     """Every entry and dtype that cpu supports, or those of `only`; of them every `sample`-th."""
     import torch
-    from check import entries
+    from databases import supported
 
     wanted = [getattr(torch, d) for d in dtypes]
     found = [
         (name, str(dtype).removeprefix("torch."))
-        for name, op in entries().items()
+        for name, has in supported().items()
         if only is None or name in only
         if not patterns or any(fnmatch.fnmatch(name, p) for p in patterns)
-        for dtype in sorted(op.supported_dtypes("cpu"), key=str)
+        for dtype in sorted(has, key=str)
         if dtype in wanted
     ]
     return found[::sample]
 
 
+def database_of(entry: str) -> str:
+    """The list of torch's that names `entry`."""
+    if entry.startswith("optim."):
+        return "optim_db"
+    return "module_db" if entry.startswith("nn.") and not entry.startswith("nn.functional.") else "op_db"
+
+
 def table(rows: list[dict[str, object]]) -> str:
-    """How many entries of each dtype ended how."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    """How many entries of each database and dtype ended how."""
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for row in rows:
-        counts[str(row["dtype"])][str(row["status"])] += 1
-    line = "{:<12}" + "{:>10}" * len(STATUSES) + "{:>10}"
-    lines = [line.format("dtype", *STATUSES, "covered")]
-    for dtype, count in sorted(counts.items()):
+        counts[database_of(str(row["op"])), str(row["dtype"])][str(row["status"])] += 1
+    line = "{:<10}{:<12}" + "{:>10}" * len(STATUSES) + "{:>10}"
+    lines = [line.format("", "dtype", *STATUSES, "covered")]
+    for (database, dtype), count in sorted(counts.items(), key=lambda c: (c[0][0] != "op_db", *c[0])):
         whole = sum(count.values()) - count["none"]
         covered = (count["native"] + count["composite"]) / max(whole, 1)
-        goal = f" (goal {GOALS[dtype]:.0%})" if dtype in GOALS else ""
-        lines.append(line.format(dtype, *(count[s] for s in STATUSES), f"{covered:.1%}") + goal)
+        goal = f" (goal {GOALS[dtype]:.0%})" if dtype in GOALS and database == "op_db" else ""
+        lines.append(line.format(database, dtype, *(count[s] for s in STATUSES), f"{covered:.1%}") + goal)
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("ops", nargs="*", help="names of op_db's entries, wildcards allowed (all)")
+    parser.add_argument("ops", nargs="*", help="entries, as add, nn.Linear, optim.Adam; wildcards allowed (all)")
     parser.add_argument("--dtypes", default=",".join(GOALS), help="comma separated (%(default)s)")
     parser.add_argument("--first", action="store_true", help="only the first sample of each, forward and backward")
     parser.add_argument("--peer-native", action="store_true", help="only what torch_npu 2.13.0 has natively")

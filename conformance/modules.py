@@ -1,0 +1,99 @@
+"""Entries of torch's module_db: a module in one dtype, trained and evaluated, on npu against cpu."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from launches import Launches
+from row import DEVICE, Skip, Trial, same
+from torch.testing._internal.common_modules import ModuleInfo, module_db
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+#: Wider than torch's, as (rtol, atol), with the reason.
+TOLERANCES = {"nn.TransformerDecoderLayer": (1e-5, 1e-5)}  # gradients near 100 that sum over two attentions
+
+
+def entries() -> dict[str, ModuleInfo]:
+    """Every entry of module_db by name, as `nn.Linear`."""
+    return {str(info.name): info for info in module_db}
+
+
+class ModuleTrial(Trial):
+    """An entry of module_db: forward, and the gradients of inputs and parameters."""
+
+    def __init__(self, info: ModuleInfo, dtype: torch.dtype, launches: Launches) -> None:
+        super().__init__(str(info.name), dtype, info.decorators, launches)
+        self.info = info
+        if self.row.op in TOLERANCES:
+            self.tolerance = dict(zip(("rtol", "atol"), TOLERANCES[self.row.op], strict=True))
+
+    def samples(self, first: bool) -> None:
+        for training in (True, False) if self.info.train_and_eval_differ else (True,):
+            mode = "training" if training else "evaluating"
+            inputs = self.info.module_inputs_func(
+                self.info, device="cpu", dtype=self.dtype, requires_grad=True, training=training
+            )
+            for sample in inputs:
+                if sample.forward_input is None:
+                    continue
+                self.row.samples += 1
+                try:
+                    module = self.made(sample, training)
+                    self.sample(module, sample.forward_input, f"{mode}, {sample.desc or sample.constructor_input.args}")
+                except Skip:
+                    self.row.skipped += 1
+                if first:
+                    break
+
+    def made(self, sample: Any, training: bool) -> torch.nn.Module:
+        torch.manual_seed(1)
+        given = sample.constructor_input
+        try:
+            module: torch.nn.Module = self.info.module_cls(*given.args, **given.kwargs)
+            module.to(self.dtype).train(training)
+            if self.info.is_lazy:
+                module(*copies(sample.forward_input.args, "cpu"), **copies(sample.forward_input.kwargs, "cpu"))
+        except Exception as error:
+            raise Skip from error
+        return module
+
+    def sample(self, module: torch.nn.Module, given: Any, label: str) -> None:
+        try:
+            expected, slopes = results(module, given, "cpu", seed=1)
+            self.random = not same(results(module, given, "cpu", seed=2)[0], expected)
+        except Exception as error:
+            raise Skip from error
+        with self.attempt(label, (given.args, given.kwargs)):
+            self.launches.mark()
+            found, ours = results(module, given, DEVICE, seed=1)
+            self.count()
+            self.compare(found, expected)
+            self.compare(ours, slopes)
+
+
+def copies(values: Any, device: str) -> Any:
+    """The same values, their tensors copied to `device`; they ask for gradients as before."""
+
+    def one(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().to(device, copy=True).requires_grad_(tensor.requires_grad)
+
+    return tree_map_only(torch.Tensor, one, values)
+
+
+def results(module: torch.nn.Module, given: Any, device: str, seed: int) -> tuple[Any, list[torch.Tensor | None]]:
+    """What a copy of `module` on `device` returns, and the gradients of its inputs and parameters, buffers after it."""
+    there = copy.deepcopy(module).to(device)
+    args, kwargs = copies(given.args, device), copies(given.kwargs, device)
+    torch.manual_seed(seed)
+    result = there(*args, **kwargs)
+    leaves = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor) and t.requires_grad]
+    leaves += [p for p in there.parameters() if p.requires_grad]
+    outputs = [t for t in tree_flatten(result)[0] if isinstance(t, torch.Tensor) and t.requires_grad]
+    slopes: list[torch.Tensor | None] = []
+    if leaves and outputs:
+        generator = torch.Generator().manual_seed(7)
+        weights = [torch.randn(t.shape, dtype=t.dtype, generator=generator).to(device) for t in outputs]
+        slopes = list(torch.autograd.grad(outputs, leaves, weights, allow_unused=True))
+    return result, slopes + list(there.buffers())

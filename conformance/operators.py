@@ -1,0 +1,231 @@
+"""Entries of torch's op_db: each in one dtype, on npu against cpu."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+from unittest import mock
+
+import torch
+from launches import Launches
+from row import DEVICE, Skip, Trial, raised, same, short
+from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.opinfo.core import OpInfo, SampleInput
+from torch.utils._pytree import tree_flatten, tree_map_only
+
+#: What a fresh tensor of these holds is nobody's promise: only shape, dtype and strides are compared.
+UNDEFINED = {"empty", "empty_like", "new_empty", "empty_permuted", "empty_strided", "new_empty_strided"}
+#: Their tensors other than the input are on the host by torch's own contract.
+HOST_ARGUMENTS = {"tensor_split"}
+#: Most launches that a composite may take.
+COMPOSITE_AT_MOST = 20
+#: Draws that are compared before an operator that torch calls random passes for one that is not: few numbers of few
+#: values are often the same twice.
+DRAWS = 16
+
+
+def name_of(op: OpInfo) -> str:
+    """`add`, `div.floor_rounding`: an entry and its variant."""
+    return f"{op.name}.{op.variant_test_name}" if op.variant_test_name else str(op.name)
+
+
+def entries() -> dict[str, OpInfo]:
+    """Every entry of op_db by name."""
+    return {name_of(op): op for op in op_db}
+
+
+def moved(op: OpInfo, sample: SampleInput, device: str) -> tuple[Any, Any, Any]:
+    """Input, args and kwargs of `sample`, copied to `device`: strides, overlaps and requires_grad as they were."""
+    storages: dict[tuple[int, torch.dtype], torch.Tensor] = {}
+
+    def one(tensor: torch.Tensor) -> torch.Tensor:
+        there = tensor.detach()
+        plain = tensor.layout is torch.strided and tensor.device.type == "cpu"
+        if plain and not tensor.is_conj() and not tensor.is_neg() and tensor.numel():
+            storage = there.untyped_storage()
+            key = (storage.data_ptr(), tensor.dtype)
+            if key not in storages:
+                flat = torch.as_strided(there, (storage.nbytes() // there.element_size(),), (1,), 0)
+                storages[key] = flat.to(device, copy=True)
+            there = storages[key].as_strided(there.size(), there.stride(), there.storage_offset())
+        elif tensor.device.type == "cpu":
+            there = there.to(device, copy=True)
+        return there.requires_grad_(tensor.requires_grad)
+
+    def placed(value: Any) -> Any:
+        return device if isinstance(value, (str, torch.device)) and str(value) == "cpu" else value
+
+    first, args, kwargs = tree_map_only(torch.Tensor, one, (sample.input, sample.args, sample.kwargs))
+    if name_of(op) in HOST_ARGUMENTS:
+        args = sample.args
+    kwargs = {k: placed(v) if k == "device" else v for k, v in kwargs.items()}
+    if op.is_factory_function:
+        kwargs.setdefault("device", device)
+    return first, tuple(placed(a) for a in args), kwargs
+
+
+def is_random(op: OpInfo) -> bool:
+    """Whether torch tags the operator as one whose result depends on the generator."""
+    packet = getattr(torch.ops.aten, op.aten_name or op.name, None)
+    overloads = packet.overloads() if packet else []
+    return any(torch.Tag.nondeterministic_seeded in getattr(packet, o).tags for o in overloads)
+
+
+class OperatorTrial(Trial):
+    """An entry of op_db."""
+
+    launches_at_most = COMPOSITE_AT_MOST
+
+    def __init__(self, op: OpInfo, dtype: torch.dtype, launches: Launches) -> None:
+        super().__init__(name_of(op), dtype, op.decorators, launches)
+        self.op = op
+
+    def samples(self, first: bool) -> None:
+        grad = self.op.supports_autograd and self.dtype in self.op.supported_backward_dtypes("cpu")
+        for number, sample in enumerate(self.op.sample_inputs("cpu", self.dtype, requires_grad=grad)):
+            self.row.samples += 1
+            self.sample(sample, f"sample {number}", grad, every_form=not first)
+            if first:
+                return
+            if number == 0:
+                self.sample(sample.noncontiguous(), "sample 0 non-contiguous", grad, every_form=False)
+                if grad and self.op.supports_gradgrad:
+                    self.backward(sample, "sample 0 second", order=2)
+        self.error_inputs()
+
+    def sample(self, sample: SampleInput, label: str, grad: bool, every_form: bool) -> None:
+        try:
+            expected = self.reference(sample)
+        except Skip:
+            self.row.skipped += 1
+            return
+        outputs = self.forward(sample, expected, label)
+        if grad and outputs is not None:
+            self.backward(sample, label)
+        if every_form:
+            self.out_form(sample, expected, label)
+            self.in_place(sample, expected, label)
+
+    def reference(self, sample: SampleInput) -> Any:
+        def drawn(seed: int) -> Any:
+            seeded = functools.partial(torch.manual_seed, seed)
+            seeded()
+            first, args, kwargs = moved(self.op, sample, "cpu")  # copies: some entries are in-place operators
+            with mock.patch.object(torch, "manual_seed", side_effect=lambda _: seeded()):  # others seed for themselves
+                return self.op(first, *args, **kwargs)
+
+        try:
+            expected = drawn(1)
+            draws = range(2, DRAWS if is_random(self.op) else 3)
+            self.random = self.row.op in UNDEFINED or not all(same(drawn(seed), expected) for seed in draws)
+        except Exception as error:
+            raise Skip from error
+        return expected
+
+    def forward(self, sample: SampleInput, expected: Any, label: str) -> Any:
+        there = moved(self.op, sample, DEVICE)
+        with self.attempt(f"{label} forward", there) as result:
+            self.launches.mark()
+            result.value = self.op(there[0], *there[1], **there[2])
+            self.count()
+            self.compare(result.value, expected)
+        return result.value
+
+    def backward(self, sample: SampleInput, label: str, order: int = 1) -> None:
+        try:
+            torch.manual_seed(1)
+            expected = gradients(self.op, sample, *moved(self.op, sample, "cpu"), order=order)
+        except Exception:
+            self.row.skipped += 1
+            return
+        there = moved(self.op, sample, DEVICE)
+        with self.attempt(f"{label} backward", there):
+            self.compare(gradients(self.op, sample, *there, order=order), expected)
+
+    def out_form(self, sample: SampleInput, expected: Any, label: str) -> None:
+        results = tree_flatten(expected)[0]
+        if not self.op.supports_out or not all(isinstance(r, torch.Tensor) for r in results):
+            return
+
+        def written(device: str) -> Any:
+            first, args, kwargs = tree_map_only(torch.Tensor, torch.Tensor.detach, moved(self.op, sample, device))
+            out = tree_map_only(torch.Tensor, lambda t: torch.empty_like(t, device=device), expected)
+            self.op(first, *args, **kwargs, out=tuple(out) if isinstance(out, (list, tuple)) else out)
+            return out
+
+        if raised(functools.partial(written, "cpu")):
+            self.row.skipped += 1  # cpu has no such form of this sample
+            return
+        with self.attempt(f"{label} out=", (sample.input, sample.args, sample.kwargs)):
+            self.compare(written(DEVICE), expected)
+
+    def in_place(self, sample: SampleInput, expected: Any, label: str) -> None:
+        form = self.op.get_inplace()
+        if form is None or not isinstance(sample.input, torch.Tensor) or not isinstance(expected, torch.Tensor):
+            return
+        if expected.dtype != sample.input.dtype or expected.shape != sample.input.shape or sample.broadcasts_input:
+            return
+        here = sample.input.detach().clone()
+        try:
+            torch.manual_seed(1)
+            form(here, *sample.args, **sample.kwargs)
+        except Exception:
+            self.row.skipped += 1
+            return
+        there, args, kwargs = moved(self.op, sample, DEVICE)
+        there = there.detach()
+        with self.attempt(f"{label} in place", (sample.input, sample.args, sample.kwargs)):
+            form(there, *args, **kwargs)
+            self.compare(there, here)
+
+    def error_inputs(self) -> None:
+        """Each raises what cpu raises; a device that accepts it, or raises another type, is an error of the row."""
+        if self.dtype is not torch.float32:
+            return  # torch's generators choose their own dtypes: once an entry is enough
+        try:
+            inputs = list(self.op.error_inputs("cpu"))
+        except Exception:
+            return
+        for number, one in enumerate(inputs):
+            sample = one.sample_input
+            there, args, kwargs = moved(self.op, sample, DEVICE)
+            theirs = raised(functools.partial(self.op, sample.input, *sample.args, **sample.kwargs))
+            if theirs is None:
+                self.row.skipped += 1
+                continue
+            self.row.checks += 1
+            ours = raised(functools.partial(self.op, there, *args, **kwargs)) or raised(torch.npu.synchronize)
+            if isinstance(ours, torch.AcceleratorError) and isinstance(theirs, (RuntimeError, IndexError)):
+                self.row.unchecked = len(inputs) - number - 1
+                break  # found by the device, as it is there: nothing runs on it any more
+            if not isinstance(ours, type(theirs)):
+                found = f"{type(ours).__name__}: {short(ours)}" if ours else "nothing"
+                self.fail(f"error input {number}: cpu raises {type(theirs).__name__}: {short(theirs)}; npu: {found}")
+
+
+def gradients(
+    op: OpInfo, sample: SampleInput, first: Any, args: Any, kwargs: Any, order: int
+) -> list[torch.Tensor | None]:
+    """The gradients of every input that wants one, for output gradients drawn on the CPU from one seed.
+
+    Of the second `order`: those of the gradients.
+    """
+    inputs = [t for t in tree_flatten((first, args, kwargs))[0] if isinstance(t, torch.Tensor) and t.requires_grad]
+    results: Any = sample.output_process_fn_grad(op(first, *args, **kwargs))
+    generator = torch.Generator().manual_seed(7)
+    for last in (False,) * (order - 1) + (True,):
+        outputs = [
+            t
+            for t in tree_flatten(results)[0]
+            if isinstance(t, torch.Tensor) and t.requires_grad and t.grad_fn is not None
+        ]
+        if not inputs or not outputs:
+            return []
+        weights = [
+            torch.randn(t.shape, dtype=t.dtype, generator=generator).to(t.device)
+            if t.is_floating_point() or t.is_complex()
+            else torch.ones_like(t)
+            for t in outputs
+        ]
+        results = torch.autograd.grad(outputs, inputs, weights, allow_unused=True, create_graph=not last)
+    return list(results)
