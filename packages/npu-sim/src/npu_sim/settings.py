@@ -20,7 +20,7 @@ NPU_SIM_KERNELS = "NPU_SIM_KERNELS"
 #: Host time in microseconds that each of an operator's two phases takes at least, such as ``3,2.5``: a real CANN takes
 #: some. Default none.
 NPU_SIM_CALL_COST = "NPU_SIM_CALL_COST"
-#: File that the calls of operators are appended to, as JSON lines; ``%p`` in its name becomes the process's number.
+#: File that every call of the ABI is appended to, as JSON lines; ``%p`` in its name becomes the process's number.
 NPU_SIM_TRACE = "NPU_SIM_TRACE"
 #: Faults to inject: see ``npu_sim.faults``.
 NPU_SIM_FAULTS = "NPU_SIM_FAULTS"

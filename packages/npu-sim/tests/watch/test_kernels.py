@@ -52,7 +52,8 @@ def test_null_kernels_check_and_do_not_compute_and_a_trace_tells_of_both_phases(
     assert lines == ["0.0", "AclError", "(5, 2)"]
     (file,) = tmp_path.iterdir()
     assert file.name.removeprefix("trace.").isdigit()
-    traced: list[dict[str, Any]] = [json.loads(line) for line in file.read_text().splitlines()]
+    every: list[dict[str, Any]] = [json.loads(line) for line in file.read_text().splitlines()]
+    traced = [line for line in every if "phase" in line]
     calls = [(t["call"], t["phase"], t["answer"] == 0) for t in traced]
     assert calls == [("aclnnAdd", 1, True), ("aclnnAdd", 2, True), ("aclnnAdd", 1, False), ("aclnnNonzero", 1, True),
                      ("aclnnNonzero", 2, True)]  # fmt: skip

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "abi.h"
+#include "npu_sim/traced_call.h"
 
 namespace {
 
@@ -24,6 +25,13 @@ struct LogSettings {
 
 __attribute__((format(printf, 5, 6))) void aclAppLog(aclLogLevel logLevel, const char* func, const char* file,
                                                      uint32_t line, const char* fmt, ...) {
+  if (npu_sim::tracing())
+    npu_sim::TracedCall("aclAppLog")
+        .add("logLevel", logLevel)
+        .add("func", func)
+        .add("file", file)
+        .add("line", line)
+        .add("fmt", fmt);
   static const LogSettings settings;
   if (!settings.print || logLevel < settings.level || logLevel < ACL_DEBUG || logLevel > ACL_ERROR || !fmt)
     return;

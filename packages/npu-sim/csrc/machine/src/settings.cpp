@@ -170,7 +170,7 @@ const Settings& settings() {
     if (!read->faults.empty()) set_faults(read->faults);
     if (read->checks) set_checks(read->checks);
     if (read->timing) watched.fetch_or(kWatchTiming);
-    if (!read->trace.empty() && !open_trace(read->trace) && read->error.empty())
+    if (!open_trace(read->trace) && read->error.empty())
       read->error = "NPU_SIM_TRACE must name a file that can be written, found '" + read->trace + "'";
     return read;
   }();

@@ -110,9 +110,10 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   bool started_ = false;
   bool closed_ = false;
   bool asleep_ = false;
-  std::atomic<uint64_t> submitted_{0};
-  std::atomic<uint64_t> completed_{0};
-  std::atomic<int> waiters_{0};
+  // Each side writes lines of its own: a worker that counts would else slow the thread that enqueues.
+  alignas(64) std::atomic<uint64_t> submitted_{0};
+  alignas(64) std::atomic<uint64_t> completed_{0};
+  alignas(64) std::atomic<int> waiters_{0};
   std::atomic<bool> stop_on_failure_{false};
   std::atomic<bool> aborted_{false};
   std::atomic<uint32_t> aborts_{0};

@@ -10,8 +10,12 @@
 
 namespace npu_sim {
 
-NPU_SIM_API extern std::atomic<bool> trace_on;
-inline bool tracing() { return trace_on.load(std::memory_order_relaxed); }
+// Before the first call nobody has looked: that call takes the way of a traced one, once.
+enum class TraceState : uint8_t { unknown, off, on };
+NPU_SIM_API extern std::atomic<TraceState> trace_state;
+inline bool tracing() { return trace_state.load(std::memory_order_relaxed) != TraceState::off; }
+// Reads the settings if nobody did, and says whether there is a file.
+NPU_SIM_API bool trace_started();
 
 // `file` gets the process's number where it holds "%p". An empty name ends it. False if it cannot be written.
 bool open_trace(const std::string& file);
