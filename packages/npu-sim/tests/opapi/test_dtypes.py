@@ -293,6 +293,19 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     "LogSpace": (0, 3, 4, 2.0, Main((4,))),
     "ReduceNansum": (M, [0], False, DT, Out((3,))),
     "RepeatInterleaveTensor": (X((2,)), 2, Out((2,))),
+    "RepeatInterleave": (M, X((1,)), 6, Out((6,))),
+    "RepeatInterleaveInt": (M, 2, 12, Out((12,))),
+    "RepeatInterleaveWithDim": (M, X((1,)), 0, 2, Out()),
+    "RepeatInterleaveIntWithDim": (M, 2, 0, 4, Out((4, 3))),
+    "IndexFill": (M, 0, ROWS, 1, Out()),
+    "L1LossBackward": (S, M, M, 1, Out()),
+    "BinaryCrossEntropyWithLogitsBackward": (S, M, M, None, None, 1, Out()),
+    "RmsNorm": (M, V, 1e-5, Out(), Out((2, 1))),
+    "AddRmsNorm": (M, M, V, 1e-5, Out(), Out((2, 1)), Out()),
+    "RmsNormGrad": (M, M, X((2, 1)), V, Out(), Out((3,))),
+    "SwiGlu": (X((2, 4)), 1, Out((2, 2))),
+    "SwiGluGrad": (X((2, 2)), X((2, 4)), 1, Out((2, 4))),
+    "RotaryPositionEmbedding": (IMAGE, IMAGE, IMAGE, 0, Out((1, 2, 4, 4))),
     "IsInScalarTensor": (1, M, False, False, Out(())),
     "IsInTensorScalar": (M, 1, False, False, Out()),
     "SearchSorteds": (V, 1, False, False, None, Out(())),
@@ -304,6 +317,30 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     **{f"Foreach{n}{k}": ([M], [M], [M], X((1,)), [Out()])
        for n in ("Addcmul", "Addcdiv") for k in ("Scalar", "ScalarList")},
 }  # fmt: skip
+
+#: Arguments of attention by their names, of each version those that it has; sequences of one length, or of many.
+HEADS: dict[bool, Any] = {many: X((4, 2, 4) if many else (1, 2, 4, 4)) for many in (False, True)}
+ATTENTION: dict[str, Any] = {
+    "scaleValue": 0.5, "preTokens": 9, "nextTokens": 9, "headNum": 2, "innerPrecise": 0, "sparseMode": 0, "pseType": 1,
+    "keepProb": 1.0, "softmaxOutLayout": "", "softmaxInLayout": "", "actualSeqQLenOptional": [1, 4],
+    "actualSeqKvLenOptional": [2, 4], "softmaxOutOut": X((0,)),
+}  # fmt: skip
+
+
+def attention(op: Operator) -> list[Any]:
+    """Queries, keys and values of two heads; no mask, shift or dropout."""
+    many = any(p.name == "actualSeqQLenOptional" for p in op.params)
+    rows = (4, 2, 8) if many else (1, 2, 4, 8)
+    given = {
+        **ATTENTION,
+        "inputLayout": "TND" if many else "BNSD",
+        **dict.fromkeys(("query", "key", "keyIn", "value", "dy"), HEADS[many]),
+        **dict.fromkeys(("attentionOutOut", "dqOut", "dkOut", "dvOut"), Out(HEADS[many].shape)),
+        **dict.fromkeys(("softmaxMaxOptional", "softmaxSumOptional"), X(rows, F32)),
+        **dict.fromkeys(("softmaxMaxOut", "softmaxSumOut"), Out(rows)),
+    }
+    return [given.get(p.name) for p in op.params]
+
 
 #: What the first phase refuses although npu-cann's data lists the dtype, and why CANN does too.
 REFUSED: dict[tuple[str, str], str] = {
@@ -366,6 +403,8 @@ def twin_of(op: Operator) -> Operator | None:
 def arguments_of(op: Operator) -> Sequence[Any]:
     """What the operator is given; in place, what its twin is given but for the output."""
     name = op.name.removeprefix("aclnn")
+    if name.startswith("FlashAttention"):
+        return attention(op)
     if name not in ARGUMENTS and (twin := twin_of(op)):
         given = ARGUMENTS.get(twin.name.removeprefix("aclnn"), [usual(p) for p in twin.params])
         return [v for v in given if not isinstance(v, Out)]
