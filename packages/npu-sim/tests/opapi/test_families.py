@@ -21,6 +21,8 @@ MATRIX = torch.randn(2, 4, 4)
 SPD = MATRIX @ MATRIX.mT + 4 * torch.eye(4)
 GRID2, GRID3 = torch.rand(2, 5, 5, 2) * 2 - 1, torch.rand(2, 3, 3, 3, 3) * 2 - 1
 THREE = [2, 2, 2]
+ONE = torch.tensor(1.0)
+RMS = (X.square().mean(1, keepdim=True) + 1e-5).rsqrt()
 
 
 class Case(NamedTuple):
@@ -40,6 +42,13 @@ def grads(f: Callable[..., Tensor], *inputs: Tensor) -> tuple[Tensor, tuple[Tens
     out = f(*inputs)
     g = torch.randn_like(out)
     return g, torch.autograd.grad(out, inputs, g)
+
+
+def grads_of(f: Callable[..., Tensor], reduction: int, target: Tensor, **kwargs: Tensor) -> Tensor:
+    """The gradient of a loss of X by its number of a reduction, for gradients Y, or 1."""
+    x = X.clone().requires_grad_()
+    out = f(x, target, reduction=("none", "mean", "sum")[reduction], **kwargs)
+    return torch.autograd.grad(out, x, Y if reduction == 0 else ONE)[0]
 
 
 def backward(op: str, f: Callable[..., Tensor], x: Tensor, after: Sequence[Any], *, shows_input: bool = False) -> Any:
@@ -149,6 +158,28 @@ CASES: list[Any] = [
          *torch.ops.aten._transform_bias_rescale_qkv(torch.ones(2, 3, 24), torch.arange(24.0), 4)),
     case("ConvDepthwise2d", [IMAGE, torch.ones(3, 1, 3, 3), [3, 3], None, [1, 1], [1, 1], [1, 1]],
          F.conv2d(IMAGE, torch.ones(3, 1, 3, 3), padding=1, groups=3), trailing=[0]),
+    case("RepeatInterleave", [X, torch.arange(12), 66], X.repeat_interleave(torch.arange(12))),
+    case("RepeatInterleaveWithDim", [X, torch.tensor([2, 0, 1]), 0, 3],
+         X.repeat_interleave(torch.tensor([2, 0, 1]), 0)),
+    case("RepeatInterleaveInt", [X, 2, 24], X.repeat_interleave(2)),
+    case("RepeatInterleaveIntWithDim", [X, 3, -1, 12], X.repeat_interleave(3, -1)),
+    case("IndexFill", [X, 1, torch.tensor([0, 2]), 7.0], X.index_fill(1, torch.tensor([0, 2]), 7.0)),
+    case("IndexFillTensor", [X, 0, [1], 7.0], X.index_fill(0, torch.tensor([1]), 7.0)),
+    *(case("L1LossBackward", [ONE if r else Y, X, Y.T.reshape(3, 4), r], grads_of(F.l1_loss, r, Y.T.reshape(3, 4)))
+      for r in (0, 1, 2)),
+    *(case("BinaryCrossEntropyWithLogitsBackward", [ONE if r else Y, X, POS, POS, POS[0], r],
+           grads_of(F.binary_cross_entropy_with_logits, r, POS, weight=POS, pos_weight=POS[0])) for r in (0, 1, 2)),
+    case("RmsNorm", [X, POS[0], 1e-5], F.rms_norm(X, [4], POS[0], 1e-5), RMS),
+    case("AddRmsNorm", [X - Y, Y, POS[0], 1e-5], F.rms_norm(X, [4], POS[0], 1e-5), RMS, X),
+    case("RmsNormGrad", [Y, X, RMS, POS[0]],
+         *torch.autograd.functional.vjp(lambda x, w: F.rms_norm(x, [4], w, 1e-5), (X, POS[0]), Y)[1]),
+    case("SwiGlu", [X, 1], F.silu(X[:, :2]) * X[:, 2:]),
+    case("SwiGluGrad", [Y[:, :2], X, 1],
+         torch.autograd.functional.vjp(lambda x: F.silu(x[:, :2]) * x[:, 2:], X, Y[:, :2])[1]),
+    case("RotaryPositionEmbedding", [IMAGE, IMAGE[:, :1], IMAGE[:, 1:2], 0],
+         IMAGE * IMAGE[:, :1] + torch.cat([-IMAGE[..., 4:], IMAGE[..., :4]], -1) * IMAGE[:, 1:2]),
+    case("RotaryPositionEmbedding", [IMAGE, IMAGE[:, :1], IMAGE[:, 1:2], 1],
+         IMAGE * IMAGE[:, :1] + torch.stack([-IMAGE[..., 1::2], IMAGE[..., ::2]], -1).flatten(-2) * IMAGE[:, 1:2]),
     case("AmpUpdateScale", [torch.tensor([4.0]), torch.tensor([1], dtype=I32), torch.tensor([0.0]), 2.0, 0.5, 2],
          torch.tensor([8.0]), torch.tensor([0], dtype=I32)),
     case("AmpUpdateScale", [torch.tensor([4.0]), torch.tensor([1], dtype=I32), torch.tensor([1.0]), 2.0, 0.5, 2],
@@ -162,6 +193,16 @@ def test_an_operator_gives_what_torch_gives(cann: Cann, c: Case) -> None:
     cann.run(f"aclnn{c.op}", *c.args, *outputs, *c.trailing)
     for got, expected in zip(outputs, c.expected, strict=True):
         torch.testing.assert_close(got, expected.contiguous(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_windows_of_a_signal_become_frequencies(cann: Cann, pairs: bool) -> None:
+    signal, window = torch.randn(2, 40), torch.hann_window(6)
+    want = torch.stft(signal, 8, 3, 6, window, center=False, normalized=True, return_complex=True)
+    want = torch.view_as_real(want) if pairs else want
+    out = torch.empty(want.shape, dtype=want.dtype)
+    cann.run("aclStft", signal, window, out, 8, 3, 6, True, True, not pairs)
+    torch.testing.assert_close(out, want.contiguous(), rtol=1e-4, atol=1e-4)
 
 
 def test_singular_vectors_come_as_u_and_v(cann: Cann) -> None:

@@ -15,6 +15,7 @@
 #include <ATen/ops/nonzero.h>
 #include <ATen/ops/scatter.h>
 #include <ATen/ops/scatter_add.h>
+#include <ATen/ops/tensor.h>
 
 #include "../kernel.h"
 
@@ -68,6 +69,14 @@ NPU_SIM_KERNEL(aclnnIndexAdd, rules::index_add) = [](In self, int64_t dim, In in
 NPU_SIM_KERNEL(aclnnInplaceIndexFill, rules::index_fill) = [](Out self, int64_t dim, In index, Num value) {
   self.index_fill_(dim, positions(index), value);
 };
+NPU_SIM_KERNEL(aclnnIndexFill, rules::all<rules::index_fill, rules::like_self>) =
+    [](In self, int64_t dim, In index, Num value, Out out) {
+      out.copy_(at::index_fill(self, dim, positions(index), value));
+    };
+NPU_SIM_KERNEL(aclnnIndexFillTensor, rules::all<rules::dim_in_range, rules::like_self>) =
+    [](In self, int64_t dim, at::IntArrayRef index, Num value, Out out) {
+      out.copy_(at::index_fill(self, dim, at::tensor(index), value));
+    };
 NPU_SIM_KERNEL(aclnnGather, rules::gather) = [](In self, int64_t dim, In index, Out out) {
   at::gather_out(out, self, dim, positions(index));
 };

@@ -18,13 +18,12 @@
 #include <ATen/ops/smooth_l1_loss_backward.h>
 
 #include "../kernel.h"
+#include "../results.h"
 
 namespace npu_sim::ops {
 
 namespace {
 
-// CANN takes a loss of shape [] and of shape [1] alike.
-void put(Out out, In value) { out.copy_(value.sizes() == out.sizes() ? value : value.reshape(out.sizes())); }
 at::Tensor single(In t) { return t.numel() == 1 ? t.reshape({}) : t; }
 
 }  // namespace
@@ -77,6 +76,12 @@ NPU_SIM_KERNEL(aclnnL1Loss, rules::loss) = [](In self, In target, int64_t reduct
       reduction != 1 || !c10::isIntegralType(self.scalar_type(), /*includeBool=*/true), "a mean of integers");
   put(out, at::l1_loss(self, target, reduction));
 };
+// The derivative at equal numbers is 0.
+NPU_SIM_KERNEL(aclnnL1LossBackward, rules::loss_backward) = [](In grad, In self, In target, int64_t reduction,
+                                                               Out out) {
+  const at::Tensor sign = self.sub(target).sgn_();
+  out.copy_(sign.mul(grad).div_(reduction == 1 ? sign.numel() : 1));
+};
 NPU_SIM_KERNEL(aclnnSmoothL1Loss, rules::smooth_loss) = [](In self, In target, int64_t reduction, double beta,
                                                            Out out) {
   put(out, at::smooth_l1_loss(self, target, reduction, beta));
@@ -96,6 +101,19 @@ NPU_SIM_KERNEL(aclnnBinaryCrossEntropyBackward, rules::loss_backward) =
 NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogits, rules::loss) =
     [](In self, In target, OptIn weight, OptIn pos_weight, int64_t reduction, Out out) {
       put(out, at::binary_cross_entropy_with_logits(self, target, weight, pos_weight, reduction));
+    };
+
+// (sigmoid(x) - t) w, where what weighs positive targets weighs what they add.
+NPU_SIM_KERNEL(aclnnBinaryCrossEntropyWithLogitsBackward, rules::loss_backward) =
+    [](In grad, In self, In target, OptIn weight, OptIn pos_weight, int64_t reduction, Out out) {
+      const at::Tensor x = wide(self), t = wide(target);
+      at::Tensor g = x.sigmoid().sub(t);
+      if (pos_weight) {
+        const at::Tensor positive = t.mul(wide(*pos_weight));
+        g = positive.add(1).sub(t).mul(x.sigmoid()).sub(positive);
+      }
+      if (weight) g = g.mul(wide(*weight));
+      out.copy_(g.mul(wide(grad)).div(reduction == 1 ? static_cast<double>(g.numel()) : 1.0));
     };
 
 }  // namespace npu_sim::ops
