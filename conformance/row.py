@@ -122,6 +122,7 @@ class Trial:
             if not isinstance(reference, torch.Tensor):
                 assert self.random or ours == reference, f"{ours!r}, cpu {reference!r}"
                 continue
+            assert isinstance(ours, torch.Tensor), f"{ours!r}, cpu has a tensor"
             assert ours.device.type != "cpu", "the result is on the CPU"
             assert ours.shape == reference.shape, f"shape {tuple(ours.shape)}, cpu {tuple(reference.shape)}"
             assert ours.dtype == reference.dtype, f"dtype {ours.dtype}, cpu {reference.dtype}"
