@@ -7,16 +7,21 @@ PyPI and, of ours, only npu-sim; one with our wheels. `nox -s peer` makes both.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import traces
+import yaml
+from sweep import rows_of
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -141,12 +146,76 @@ def compare_traces(peer: str, ours: str) -> int:
     return unexplained
 
 
+def fresh(peer: str, rows: Path) -> None:
+    """Drops rows that another npu-sim or another sweep made, and those of processes that died or were too slow."""
+    code = "import npu_sim; print(npu_sim.LIBRARY_DIR)"
+    environment = {**os.environ, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
+    libraries = Path(subprocess.check_output([peer, "-c", code], text=True, env=environment).strip())
+    digest = hashlib.sha256()
+    for file in (*sorted(libraries.glob("*.so")), *sorted(HERE.glob("*.py"))):
+        digest.update(file.read_bytes())
+    stamp = rows.with_suffix(".made")
+    if not stamp.exists() or stamp.read_text() != digest.hexdigest():
+        rows.unlink(missing_ok=True)
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+    if rows.exists():
+        rows.write_text("".join(json.dumps(row) + "\n" for row in rows_of(rows) if not by_chance(row)))
+
+
+def by_chance(row: dict[str, object]) -> bool:
+    """Whether a row tells of its process, which may have been unlucky, and not of the operator."""
+    return str(row.get("examples")).startswith(("['took more than", "['the process ended"))
+
+
+def judged(rows: list[dict[str, Any]]) -> tuple[str, int]:
+    """How many rows ended how, and why the unequal ones did; and how many failures that makes."""
+    known = yaml.safe_load((HERE / "peer_sweep.yaml").read_text())
+    counts: Counter[str] = Counter()
+    explained: dict[str, list[str]] = {}
+    open_rows = []
+    for row in sorted(rows, key=lambda r: str(r["op"])):
+        if row["status"] in ("native", "composite", "fallback"):
+            counts["equal"] += 1
+            continue
+        said = str((row["examples"] or [""])[0])
+        reason = known["reasons"].get(row["op"])
+        if row["status"] == "none":
+            counts["without a sample"] += 1
+        elif reason and reason["says"] in said:
+            counts[f"{row['status']}, with a reason"] += 1
+            explained.setdefault(reason["why"], []).append(str(row["op"]))
+        else:
+            counts[f"{row['status']}, WITHOUT A REASON"] += 1
+            open_rows.append(f"  {row['op']}: {said[:300]}")
+    lines = [f"operators: {len(rows)}; " + ", ".join(f"{n} {how}" for how, n in counts.most_common())]
+    lines += [f"  {', '.join(operators)}: {why}" for why, operators in explained.items()]
+    lines += open_rows
+    short = counts["equal"] < known["equal"]
+    if short:
+        lines.append(f"{counts['equal']} are equal; {known['equal']} were (peer_sweep.yaml)")
+    elif counts["equal"] > known["equal"]:
+        lines.append(f"more are equal than the {known['equal']} of peer_sweep.yaml: write {counts['equal']} there")
+    return "\n".join(lines), len(open_rows) + short
+
+
 def sweep(peer: str, rows: Path) -> int:
-    """The first float32 sample of every entry that torch_npu has natively, forward and backward, on the peer."""
-    return subprocess.run(
-        [*simulated(peer), peer, str(HERE), "--first", "--peer-native", "--dtypes=float32", "--out", str(rows)],
-        check=False,
-    ).returncode
+    """The first float32 sample of every entry that torch_npu has natively, forward and backward, on the peer.
+
+    Goes on where it was stopped. Returns how many rows have no reason, and one more if fewer are equal than were.
+    """
+    command = [*simulated(peer), peer, str(HERE), "--first", "--peer-native", "--dtypes=float32", "--timeout=120"]
+    for _ in range(2):  # the second time for what failed by chance
+        fresh(peer, rows)
+        status = subprocess.run([*command, "--out", str(rows)], stdout=subprocess.DEVNULL, check=False).returncode
+        if status:
+            print(f"the sweep ended with status {status}")
+            return 1
+        if not any(map(by_chance, rows_of(rows))):
+            break
+    text, failures = judged(rows_of(rows))
+    print(f"\n{text}\nevery row: {rows.with_suffix('.html')}")
+    return failures
 
 
 def main() -> int:
@@ -154,13 +223,18 @@ def main() -> int:
     parser.add_argument("programs", nargs="*", help=f"of {', '.join(RUNS)} (all)")
     parser.add_argument("--peer", required=True, help="interpreter with torch-npu and npu-sim")
     parser.add_argument("--ours", required=True, help="interpreter with npu-core, npu-ops, npu-dist, npu-amp, npu-sim")
+    parser.add_argument("--only-sweep", action="store_true", help="neither programs nor traces")
     parser.add_argument("--rows", type=Path, default=Path("build/peer.jsonl"), help="of the sweep (%(default)s)")
     arguments = parser.parse_args()
-    failures = programs(arguments.peer, arguments.ours, arguments.programs or list(RUNS))
+    found: dict[str, int] = {}
+    if not arguments.only_sweep:
+        found["programs"] = programs(arguments.peer, arguments.ours, arguments.programs or list(RUNS))
+        if not arguments.programs:
+            found["traces"] = compare_traces(arguments.peer, arguments.ours)
     if not arguments.programs:
-        failures += compare_traces(arguments.peer, arguments.ours)
-        failures += sweep(arguments.peer, arguments.rows)
-    return bool(failures)
+        found["sweep"] = sweep(arguments.peer, arguments.rows)
+    print("\n" + "; ".join(f"{stage}: {f'{n} FAILED' if n else 'good'}" for stage, n in found.items()))
+    return int(any(found.values()))
 
 
 if __name__ == "__main__":
