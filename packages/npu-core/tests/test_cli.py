@@ -28,7 +28,7 @@ def healthy(**changes: Any) -> dict[str, Any]:
     """What `report.gather` finds on a machine where all is well."""
     found: dict[str, Any] = {
         "torch": {"version": "2.13.0+cpu", "error": None},
-        "core": {"version": "0.1.0", "abi": "1.2", "torch": "2.13", "state": "yes", "reason": None, "remedy": ""},
+        "core": {"version": "0.1.0", "abi": "1.3", "torch": "2.13", "state": "yes", "reason": None, "remedy": ""},
         "environment": {},
         "plugins": [
             {
@@ -146,7 +146,7 @@ def test_doctor_sees_the_official_torch_npu(site: Any) -> None:
 def test_info_shows_the_same_facts_as_json_and_as_tables(site: Any) -> None:
     facts = json.loads(npu(site, "info", "--json", **NOWHERE).stdout)
     assert facts["wheels"]["npu-core"] == "0.1.0"
-    assert facts["core"]["abi"] == "1.2"
+    assert facts["core"]["abi"] == "1.3"
     assert facts["runtime"]["chosen"] is None
     assert facts["environment"]["NPU_RUNTIME"] == "cann"
     text = npu(site, "info", **NOWHERE)

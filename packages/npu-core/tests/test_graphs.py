@@ -102,17 +102,125 @@ def test_work_of_a_second_stream_joins_the_capture(npu: Any) -> None:
     assert out[0].item() == 21
 
 
-def test_random_numbers_are_refused_with_the_reason(npu: Any) -> None:
+def draws(generator: Any = None) -> list[torch.Tensor]:
+    """One of each random operator."""
+    x = torch.ones(1000, device="npu")
+    return [
+        torch.rand(37, device="npu", generator=generator),
+        torch.randn(5, 7, device="npu", generator=generator),
+        torch.randint(0, 100, (50,), device="npu", generator=generator),
+        torch.nn.functional.dropout(x, 0.25),
+        torch.empty(200, device="npu").bernoulli_(0.125, generator=generator),
+        torch.bernoulli(torch.full((64,), 0.3, device="npu"), generator=generator),
+        torch.randperm(40, device="npu", generator=generator),
+        torch.multinomial(x[:20], 5, generator=generator),
+        torch.empty(30, device="npu").exponential_(generator=generator),
+        torch.empty(9, dtype=torch.float16, device="npu").normal_(1, 2, generator=generator),
+    ]
+
+
+def test_every_replay_draws_the_numbers_that_eager_code_would(npu: Any) -> None:
+    g = npu.NPUGraph()
+    npu.manual_seed(3)
+    with npu.graph(g):
+        drawn = draws()
+    assert npu.default_generators[0].get_offset() == 0, "a capture draws nothing"
+    npu.manual_seed(5)
+    eager = [[x.cpu() for x in draws()] for _ in range(3)]
+    last = npu.get_rng_state()
+    npu.manual_seed(5)
+    for numbers in eager:
+        g.replay()
+        for mine, expected in zip(drawn, numbers, strict=True):
+            torch.testing.assert_close(mine.cpu(), expected, rtol=0, atol=0)
+    assert npu.get_rng_state().equal(last)
+    assert not eager[0][3].equal(eager[1][3]), "a dropout of every replay the same"
+
+
+def test_a_restored_state_replays_exactly(npu: Any) -> None:
+    g = npu.NPUGraph()
+    x = torch.ones(4096, device="npu")
+    with npu.graph(g):
+        y = torch.nn.functional.dropout(x)
+    state = npu.get_rng_state()
+    g.replay()
+    first = y.cpu()
+    g.replay()
+    assert not y.cpu().equal(first)
+    npu.set_rng_state(state)
+    g.replay()
+    assert y.cpu().equal(first)
+
+
+def test_a_graph_draws_from_generators_of_the_program(npu: Any) -> None:
+    mine = torch.Generator("npu")
+    mine.manual_seed(11)
+    g = npu.NPUGraph()
+    g.register_generator_state(mine)
+    with pytest.raises(ValueError, match="generators of npu"):
+        g.register_generator_state(torch.Generator())
+    before = npu.get_rng_state()
+    with npu.graph(g):
+        y = torch.rand(100, device="npu", generator=mine)
+    g.replay()
+    first = y.cpu()
+    expected = torch.rand(100, device="npu", generator=torch.Generator("npu").manual_seed(11)).cpu()
+    assert first.equal(expected)
+    assert mine.get_offset() == 100
+    assert npu.get_rng_state().equal(before)
+
+
+def test_a_generator_is_not_set_inside_a_capture(npu: Any) -> None:
     g = npu.NPUGraph()
     x = torch.ones(10, device="npu")
-    with pytest.raises(RuntimeError, match="random numbers cannot be captured into a graph"):
+    with pytest.raises(RuntimeError, match="setting the offset of a generator cannot happen while a graph is captured"):
         with npu.graph(g):
-            torch.nn.functional.dropout(x)
-    assert torch.rand(3, device="npu").shape == (3,)
+            npu.set_rng_state(npu.get_rng_state())
     with npu.graph(g):
         y = x + 1
     g.replay()
     assert y[0].item() == 2
+
+
+def test_a_graphed_module_with_dropout_trains_as_the_eager_one(npu: Any) -> None:
+    def run(graphed: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model: Any = torch.nn.Sequential(torch.nn.Linear(6, 32), torch.nn.Dropout(0.5), torch.nn.Linear(32, 3)).to(
+            "npu"
+        )
+        data = [torch.randn(5, 6).to("npu") for _ in range(4)]
+        if graphed:
+            model = npu.make_graphed_callables(model, (torch.zeros(5, 6, device="npu"),))
+        npu.manual_seed(1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for x in data:
+            optimizer.zero_grad()
+            model(x).square().mean().backward()
+            optimizer.step()
+        return [p.detach().cpu() for p in model.parameters()]
+
+    for eager, graphed in zip(run(False), run(True), strict=True):
+        torch.testing.assert_close(graphed, eager)
+
+
+def test_an_external_event_makes_a_replay_wait_for_work_outside(npu: Any) -> None:
+    x = torch.zeros(4, device="npu")
+    y = torch.zeros(4, device="npu")
+    ready = npu.ExternalEvent()
+    g = npu.NPUGraph()
+    with npu.graph(g):
+        ready.wait()
+        ready.reset()
+        y.copy_(x + 1)
+    side = npu.Stream()
+    npu.synchronize()
+    for turn in range(3):
+        g.replay()
+        with npu.stream(side):
+            x.fill_(turn * 10)
+            ready.record()
+        npu.synchronize()
+        assert y.tolist() == [turn * 10 + 1.0] * 4
 
 
 def test_waiting_for_the_device_breaks_a_capture_and_nothing_else(npu: Any) -> None:

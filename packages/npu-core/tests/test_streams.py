@@ -117,11 +117,6 @@ def test_an_event_without_timing_has_no_time(npu: Any) -> None:
         start.elapsed_time(end)
 
 
-def test_interprocess_events_are_refused_in_a_sentence(npu: Any) -> None:
-    with pytest.raises(NotImplementedError, match="does not share events yet"):
-        npu.Event(interprocess=True)
-
-
 def test_the_native_stream_is_an_address_and_can_be_wrapped(npu: Any) -> None:
     stream = npu.Stream()
     assert stream.npu_stream != 0

@@ -1,8 +1,10 @@
 """Switches: each does what it says, or says why it does nothing."""
 
+import json
 import threading
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,3 +169,37 @@ except ValueError as error:
     stopped, total, text = site.json(code, NPU_RUNTIME="sim")
     assert (stopped, total) == (0, 10.0)
     assert "device 99 does not exist" in text
+
+
+def test_how_far_products_may_round_reaches_cann(site: Any, tmp_path: Path) -> None:
+    code = """
+import torch
+x = torch.ones(4, 4, device="npu")
+w = torch.ones(2, 4, 1, device="npu")
+def ask():
+    torch.mm(x, x)
+    torch.bmm(x[None], x[None])
+    torch.nn.functional.conv1d(x[None], w)
+    torch.npu.synchronize()
+ask()
+torch.npu.matmul.allow_hf32 = True
+ask()
+torch.npu.matmul.allow_hf32 = False
+torch.npu.conv.allow_hf32 = True
+ask()
+torch.npu.conv.allow_hf32 = False
+torch.set_float32_matmul_precision("high")
+ask()
+torch.set_float32_matmul_precision("highest")
+torch.npu.matmul.cube_math_type = torch.npu.CubeMathType.USE_FP16
+ask()
+out = None
+"""
+    trace = tmp_path / "trace"
+    site.json(code, NPU_RUNTIME="sim", NPU_SIM_TRACE=str(trace), NPU_EXECUTOR_CACHE="0")
+    asked: dict[str, list[int]] = {}
+    for line in map(json.loads, trace.read_text().splitlines()):
+        if line["phase"] == 1 and "cubeMathType" in line["arguments"]:
+            asked.setdefault(line["call"], []).append(line["arguments"]["cubeMathType"])
+    assert asked["aclnnMm"] == asked["aclnnBatchMatMul"] == [0, 3, 0, 3, 2]
+    assert asked["aclnnConvolution"] == [0, 0, 3, 0, 0]

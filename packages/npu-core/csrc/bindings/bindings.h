@@ -36,6 +36,7 @@ void add_memory_history(py::module_& m);
 void add_pools(py::module_& m);
 void add_options(py::module_& m);
 void add_graphs(py::module_& m);
+void add_ipc(py::module_& m);
 void add_operators(py::module_& m);
 void add_location(py::module_& m);
 

@@ -63,6 +63,10 @@ py::dict memory_stats(DeviceIndex device) {
   d["requested_bytes"] = to_dict(s.requested_bytes);
   d["oversize_allocations"] = to_dict(s.oversize_allocations);
   d["oversize_segments"] = to_dict(s.oversize_segments);
+  py::dict pools;
+  for (const auto& [id, stats] : s.reserved_bytes_by_private_pools)
+    pools[py::make_tuple(id.first, id.second)] = to_dict(stats);
+  d["reserved_bytes_by_private_pools"] = pools;
   return d;
 }
 

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_C, m) {
   npu::bindings::add_pools(m);
   npu::bindings::add_options(m);
   npu::bindings::add_graphs(m);
+  npu::bindings::add_ipc(m);
   npu::bindings::add_operators(m);
   npu::bindings::add_location(m);
 }

@@ -2,6 +2,7 @@
 #include "bindings.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/error.h"
+#include "prepared_event.h"
 
 namespace npu::bindings {
 
@@ -74,6 +75,33 @@ void add_streams(py::module_& m) {
         return reinterpret_cast<NPUEvent*>(begin)->elapsed_time(*reinterpret_cast<NPUEvent*>(end));
       },
       py::arg("begin"), py::arg("end"));
+  m.def(
+      "prepare_event",
+      [](int kind, const py::bytes& handle, bool record) {
+        prepare_event(static_cast<EventKind>(kind), handle, record);
+      },
+      py::arg("kind"), py::arg("handle"), py::arg("record"));
+  m.def("forget_event", [] { forget_event(); });
+  m.def(
+      "event_ipc_handle",
+      [](uintptr_t event) {
+        HANDLE_TH_ERRORS
+        std::string handle;
+        {
+          const py::gil_scoped_release no_gil;
+          handle = reinterpret_cast<NPUEvent*>(event)->ipc_handle();
+        }
+        return py::bytes(handle);
+        END_HANDLE_TH_ERRORS_PYBIND
+      },
+      py::arg("event"));
+  def(
+      m, "event_reset",
+      [](uintptr_t event, const Triple& s) {
+        auto [id, device, type] = s;
+        reinterpret_cast<NPUEvent*>(event)->reset(stream(id, device, type));
+      },
+      py::arg("event"), py::arg("stream"));
 }
 
 }  // namespace npu::bindings

@@ -11,6 +11,7 @@
 
 #include "allocator_settings.h"
 #include "cann_pool_backend.h"
+#include "ipc.h"
 #include "npu/core/env.h"
 #include "npu/core/host_memory.h"
 #include "npu/core/launch_queue.h"
@@ -107,7 +108,14 @@ void report(Block* block, int64_t nbytes) {
 }
 
 Block* allocate_block(size_t nbytes, DeviceIndex device, c10::StreamId stream) {
-  Block* block = pool_of(device).allocate(nbytes, stream);
+  DevicePool& pool = pool_of(device);
+  Block* block = nullptr;
+  try {
+    block = pool.allocate(nbytes, stream);
+  } catch (const c10::OutOfMemoryError&) {
+    if (!ipc_collect()) throw;
+    block = pool.allocate(nbytes, stream);
+  }
   report(block, static_cast<int64_t>(block->size));
   return block;
 }
@@ -121,10 +129,14 @@ void free_block(void* context) {
   block->owner->free(block);
 }
 
-// Memory of another owner (an empty storage, a foreign or shared block) has no block.
-Block* block_of(const c10::DataPtr& ptr) {
+}  // namespace
+
+Block* block_of(const c10::DataPtr& given) {
+  const c10::DataPtr& ptr = sent_original(given);
   return ptr.get() && ptr.get_deleter() == &free_block ? static_cast<Block*>(ptr.get_context()) : nullptr;
 }
+
+namespace {
 
 class NPUCachingAllocator final : public c10::DeviceAllocator {
  public:
@@ -153,6 +165,7 @@ class NPUCachingAllocator final : public c10::DeviceAllocator {
 
   void emptyCache(c10::MempoolId_t pool = {0, 0}) override {
     if (detail::cann_closed() || in_bad_fork()) return;
+    ipc_collect();
     for (DeviceIndex device = 0; device < kMaxDevices; ++device) {
       if (DevicePool* started = started_pool(device)) started->empty_cache(pool);
     }
@@ -288,7 +301,7 @@ DeviceIndex device_of(const void* ptr) {
     DevicePool* pool = started_pool(device);
     if (pool && pool->owns(ptr)) return device;
   }
-  return -1;
+  return received_device(ptr);
 }
 
 void set_settings(const std::string& text) {

@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <atomic>
+#include <cstring>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -16,16 +17,18 @@ namespace detail {
 
 // Shared by the NPUEvent and every queued record and wait; the last one out gives the aclrtEvent back.
 struct EventState {
-  EventState(DeviceIndex d, bool t) : device(d), timing(t) {}
+  EventState(DeviceIndex d, EventKind k) : device(d), kind(k) {}
 
   const DeviceIndex device;
-  const bool timing;
+  const EventKind kind;
+  bool foreign = false;  // made and recorded by another process
   std::atomic<int> users{1};
   std::atomic<Ticket> recorded{0};  // ticket of the last record, in `device`'s queue
   // Created by the first record that is launched; others read it after that ticket was launched.
   std::atomic<aclrtEvent> native{nullptr};
   std::atomic<bool> marked{false};  // whether the last record that was launched reached the stream
 
+  bool pooled() const { return kind == EventKind::kPlain || kind == EventKind::kTiming; }
   void create();
 };
 
@@ -55,8 +58,9 @@ void give_back(const EventState& state) noexcept {
   {
     EventPool& pool = pool_of(state.device);
     std::lock_guard lock(pool.mutex);
-    if (pool.free[state.timing].size() < kPooled) {
-      pool.free[state.timing].push_back(event);
+    auto& free = pool.free[state.kind == EventKind::kTiming];
+    if (state.pooled() && free.size() < kPooled) {
+      free.push_back(event);
       return;
     }
   }
@@ -96,6 +100,8 @@ struct WaitTask {
     Share share{task.state};
     // Of another device's queue this waits until the record was launched; of its own it was, in order.
     if (LaunchQueue* queue = LaunchQueue::started(task.state->device)) queue->flush(task.ticket);
+    // An external one is waited for before it is recorded: in a capture that comes first.
+    if (task.state->kind == EventKind::kExternal) task.state->create();
     aclrtEvent event = task.state->native.load(std::memory_order_acquire);
     if (event)
       NPU_CHECK(cann().aclrtStreamWaitEvent(context.stream, event));  // null: its record failed and said so
@@ -107,21 +113,26 @@ constexpr TaskKind kWait{"event wait", &WaitTask::run};
 
 }  // namespace
 
+namespace {
+// By EventKind.
+constexpr uint32_t kFlags[] = {ACL_EVENT_SYNC, ACL_EVENT_SYNC | ACL_EVENT_TIME_LINE, ACL_EVENT_IPC,
+                               ACL_EVENT_SYNC | ACL_EVENT_EXTERNAL};
+}  // namespace
+
 void EventState::create() {
   if (native.load(std::memory_order_relaxed)) return;
   aclrtEvent event = nullptr;
-  {
+  if (pooled()) {
     EventPool& pool = pool_of(device);
     std::lock_guard lock(pool.mutex);
-    auto& free = pool.free[timing];
+    auto& free = pool.free[kind == EventKind::kTiming];
     if (!free.empty()) {
       event = free.back();
       free.pop_back();
     }
   }
   if (!event) {
-    const uint32_t flags = ACL_EVENT_SYNC | (timing ? ACL_EVENT_TIME_LINE : 0);
-    NPU_CHECK(cann().aclrtCreateEventExWithFlag(&event, flags));
+    NPU_CHECK(cann().aclrtCreateEventExWithFlag(&event, kFlags[static_cast<size_t>(kind)]));
   }
   native.store(event, std::memory_order_release);
 }
@@ -129,45 +140,90 @@ void EventState::create() {
 NPUEvent::~NPUEvent() { unref(state_); }
 
 NPUEvent::NPUEvent(NPUEvent&& other) noexcept
-    : state_(std::exchange(other.state_, nullptr)), timing_(other.timing_) {}
+    : state_(std::exchange(other.state_, nullptr)), kind_(other.kind_) {}
 
 NPUEvent& NPUEvent::operator=(NPUEvent&& other) noexcept {
   std::swap(state_, other.state_);
-  timing_ = other.timing_;
+  kind_ = other.kind_;
   return *this;
 }
 
 DeviceIndex NPUEvent::device_index() const noexcept { return state_ ? state_->device : DeviceIndex{-1}; }
 
 aclrtEvent NPUEvent::event() {
-  if (!state_) state_ = new EventState(current_device(), timing_);
+  if (!state_) state_ = new EventState(current_device(), kind_);
   if (LaunchQueue* queue = LaunchQueue::started(state_->device)) queue->flush(state_->recorded.load());
   bind_device(state_->device);
   state_->create();
   return state_->native.load();
 }
 
+NPUEvent NPUEvent::open(DeviceIndex device, const std::string& handle) {
+  aclrtIpcEventHandle native{};
+  TORCH_CHECK_VALUE(handle.size() == sizeof native, "the handle of an npu event has ", sizeof native,
+                    " bytes, found ", handle.size());
+  std::memcpy(&native, handle.data(), sizeof native);
+  init();
+  bind_device(device);
+  aclrtEvent event = nullptr;
+  NPU_CHECK(cann().aclrtIpcOpenEventHandle(native, &event));
+  NPUEvent opened(EventKind::kInterprocess);
+  opened.state_ = new EventState(device, EventKind::kInterprocess);
+  opened.state_->foreign = true;
+  opened.state_->native.store(event, std::memory_order_release);
+  return opened;
+}
+
+std::string NPUEvent::ipc_handle() {
+  TORCH_CHECK_VALUE(kind_ == EventKind::kInterprocess,
+                    "the event must be created with argument 'interprocess=True'");
+  TORCH_CHECK_VALUE(!state_ || !state_->foreign,
+                    "the event is another process's: only that one gives its handle");
+  aclrtIpcEventHandle native{};
+  NPU_CHECK(cann().aclrtIpcGetEventHandle(event(), &native));
+  return {reinterpret_cast<const char*>(&native), sizeof native};
+}
+
+bool NPUEvent::awaited(Ticket* ticket) const noexcept {
+  *ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
+  return *ticket || (state_ && state_->foreign);
+}
+
 void NPUEvent::record(const NPUStream& stream) {
-  if (!state_) state_ = new EventState(stream.device_index(), timing_);
+  if (!state_) state_ = new EventState(stream.device_index(), kind_);
   TORCH_CHECK(state_->device == stream.device_index(), "Event device npu:", static_cast<int>(state_->device),
               " does not match recording stream's device npu:", static_cast<int>(stream.device_index()), ".");
   LaunchQueue& queue = LaunchQueue::of(stream.device_index());
   retain(state_);  // given back by the task; an enqueue that is refused (shutdown) leaves it behind
   const RecordTask task{state_};
-  state_->recorded.store(queue.enqueue(kRecord, stream, &task, sizeof task), std::memory_order_release);
+  const Ticket ticket = queue.enqueue(kRecord, stream, &task, sizeof task);
+  state_->recorded.store(ticket, std::memory_order_release);
+  // Another process knows nothing of our queue: whoever is told of the record after this call must find it.
+  if (kind_ == EventKind::kInterprocess) queue.flush(ticket);
+}
+
+void NPUEvent::reset(const NPUStream& stream) {
+  TORCH_CHECK_VALUE(kind_ == EventKind::kExternal, "only an external event is reset");
+  const aclrtEvent native = event();
+  LaunchQueue::of(stream.device_index()).enqueue("event reset", stream, [native](aclrtStream s) {
+    NPU_CHECK(cann().aclrtResetEvent(native, s));
+  });
 }
 
 void NPUEvent::block(const NPUStream& stream) const {
-  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
-  if (!ticket) return;
+  Ticket ticket = 0;
+  if (!awaited(&ticket) && !(state_ && kind_ == EventKind::kExternal)) return;
   retain(state_);
   const WaitTask task{state_, ticket};
-  LaunchQueue::of(stream.device_index()).enqueue(kWait, stream, &task, sizeof task);
+  LaunchQueue& queue = LaunchQueue::of(stream.device_index());
+  const Ticket wait = queue.enqueue(kWait, stream, &task, sizeof task);
+  // And a later record of another process is not the one that is waited for here.
+  if (kind_ == EventKind::kInterprocess) queue.flush(wait);
 }
 
 bool NPUEvent::query() const {
-  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
-  if (!ticket) return true;
+  Ticket ticket = 0;
+  if (!awaited(&ticket)) return true;
   LaunchQueue* queue = LaunchQueue::started(state_->device);
   if (queue && !queue->launched(ticket)) return false;
   aclrtEvent event = state_->native.load(std::memory_order_acquire);
@@ -185,8 +241,8 @@ bool NPUEvent::lost() const {
 }
 
 void NPUEvent::synchronize() const {
-  const Ticket ticket = state_ ? state_->recorded.load(std::memory_order_acquire) : 0;
-  if (!ticket) return;
+  Ticket ticket = 0;
+  if (!awaited(&ticket)) return;
   LaunchQueue* queue = LaunchQueue::started(state_->device);
   if (queue) queue->flush(ticket);
   bind_device(state_->device);
@@ -195,7 +251,7 @@ void NPUEvent::synchronize() const {
 }
 
 double NPUEvent::elapsed_time(const NPUEvent& end) const {
-  TORCH_CHECK_VALUE(timing_ && end.timing_,
+  TORCH_CHECK_VALUE(timing() && end.timing(),
                     "Both events must be created with argument 'enable_timing=True'.");
   TORCH_CHECK_VALUE(state_ && end.state_ && state_->recorded.load() && end.state_->recorded.load(),
                     "Both events must be recorded before calculating elapsed time.");

@@ -39,7 +39,7 @@ uint64_t NPUGeneratorImpl::seed() {
 }
 
 void NPUGeneratorImpl::set_offset(uint64_t offset) {
-  if (C10_UNLIKELY(capturing())) refuse_in_capture("the drawing of random numbers");
+  if (C10_UNLIKELY(capturing())) refuse_in_capture("setting the offset of a generator");
   TORCH_CHECK_VALUE(offset % 4 == 0, "the offset of an npu generator is a multiple of 4, found ", offset);
   offset_ = offset;
 }
@@ -66,7 +66,7 @@ c10::intrusive_ptr<c10::TensorImpl> NPUGeneratorImpl::get_state() const {
 
 std::pair<uint64_t, uint64_t> NPUGeneratorImpl::draw(uint64_t count) {
   uint64_t offset = offset_;
-  offset_ += (count + 3) / 4 * 4;
+  offset_ += rounded(count);
   return {seed_, offset};
 }
 

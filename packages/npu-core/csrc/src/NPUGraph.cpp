@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "capture.h"
+#include "graph_random.h"
 #include "launcher.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
@@ -91,9 +92,8 @@ bool current_stream_is_capturing() {
 }
 
 void refuse_in_capture(const char* what) {
-  TORCH_CHECK(
-      !current_stream_is_capturing(), what,
-      " cannot be captured into a graph: every replay would use the same ones. Move it out of the graph.");
+  TORCH_CHECK(!current_stream_is_capturing(), what,
+              " cannot happen while a graph is captured. Move it out of the graph.");
 }
 
 RelaxedCapture::RelaxedCapture() {
@@ -121,6 +121,8 @@ void* GraphWorkspaces::of(detail::StreamState& stream, size_t bytes) {
   size = bytes;
   return fresh;
 }
+
+NPUGraph::NPUGraph(const at::GraphImplArgs&) {}
 
 NPUGraph::~NPUGraph() {
   try {
@@ -163,6 +165,8 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
     memory.release_private(id_);
     throw;
   }
+  random_ = std::make_unique<GraphRandom>();
+  set_captured_random(random_.get());
   state_ = State::kCapturing;
 }
 
@@ -177,6 +181,7 @@ void NPUGraph::capture_end() {
   } catch (...) {
     failed = std::current_exception();
   }
+  set_captured_random(nullptr);
   g_captures.store(0);
   memory_ = std::move(workspaces().all);
   workspaces() = {};
@@ -192,6 +197,7 @@ void NPUGraph::capture_end() {
 void NPUGraph::replay() {
   TORCH_CHECK(state_ == State::kReady, "replay() of a graph that was not captured");
   const NPUStream stream = getCurrentNPUStream(stream_->device_index());
+  random_->refill();
   const Replay task{model_};
   LaunchQueue::of(stream.device_index()).enqueue(kReplay, stream, &task, sizeof task);
 }
@@ -209,6 +215,7 @@ void NPUGraph::reset() {
   cann().aclrtSynchronizeDevice();  // what failed there is for who waits next
   if (model) NPU_CHECK_WARN(cann().aclmdlRIDestroy(model));
   for (void* workspace : memory) NPU_CHECK_WARN(cann().aclrtFree(workspace));
+  random_.reset();
   if (DevicePool* pool = NPUCachingAllocator::started_pool(device)) pool->release_private(id_);
 }
 

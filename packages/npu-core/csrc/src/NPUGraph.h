@@ -9,6 +9,7 @@
 
 #include <ATen/core/GraphImplInterface.h>
 
+#include <memory>
 #include <optional>
 
 #include "npu/core/NPUStream.h"
@@ -16,9 +17,11 @@
 
 namespace npu {
 
+class GraphRandom;
+
 class NPU_API NPUGraph final : public at::GraphImplInterface {
  public:
-  explicit NPUGraph(const at::GraphImplArgs& = {}) {}
+  explicit NPUGraph(const at::GraphImplArgs& = {});
   ~NPUGraph() override;
   NPUGraph(const NPUGraph&) = delete;  // owns CANN's model
   NPUGraph& operator=(const NPUGraph&) = delete;
@@ -30,7 +33,7 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
   // Raises what made the capture fail; the graph is empty then.
   void capture_end() override;
   void instantiate() override {}  // CANN's models are ready when their capture ends
-  // Enqueues everything that was recorded on the current stream.
+  // Enqueues everything that was recorded on the current stream, with new random numbers.
   void replay() override;
   // Waits for the device, and gives model, workspaces and pool back.
   void reset() override;
@@ -46,6 +49,7 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
   c10::MempoolId_t id_{0, 0};
   aclmdlRI model_ = nullptr;
   std::vector<void*> memory_;  // workspaces
+  std::unique_ptr<GraphRandom> random_;
 };
 
 // Whether work of the current stream is recorded into a graph.

@@ -7,6 +7,7 @@
 #include "npu/core/NPUEvent.h"
 #include "npu/core/NPUGuard.h"
 #include "npu/core/launch.h"
+#include "prepared_event.h"
 
 namespace npu {
 
@@ -84,7 +85,12 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
     TORCH_CHECK_VALUE(device == -1 || device == stream.device_index(),
                       "this event belongs to npu:", static_cast<int>(device),
                       " and cannot be recorded on a stream of npu:", static_cast<int>(stream.device_index()));
-    if (!*event) *event = new NPUEvent(/*enable_timing=*/flag == c10::EventFlag::BACKEND_DEFAULT);
+    if (!*event) {
+      bool count = true;
+      *event = take_prepared_event(stream.device_index(), &count);
+      if (!count) return;
+      if (!*event) *event = new NPUEvent(/*enable_timing=*/flag == c10::EventFlag::BACKEND_DEFAULT);
+    }
     as_event(*event).record(NPUStream(stream));
   }
   void block(void* event, const c10::Stream& stream) const override {

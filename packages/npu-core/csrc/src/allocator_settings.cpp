@@ -13,14 +13,18 @@ namespace npu {
 
 namespace {
 
-enum class Value { kSize, kFraction, kFlag, kSizeOrList };
+enum class Value { kSize, kFraction, kFlag, kSizeOrList, kAny };
 
 struct Key {
   std::string_view name;
   Value value;
+  std::string_view torch = "";    // another name of it
+  std::string_view refused = "";  // why a value other than `without` is refused
+  std::string_view without = "";  // the value that asks for nothing
+  bool as_is = false;             // every value is what npu-core does anyway, or changes no result
 };
 
-constexpr std::array<Key, 10> kKeys{{
+constexpr std::array<Key, 19> kKeys{{
     {"max_split_size_mb", Value::kSize},
     {"max_non_split_rounding_mb", Value::kSize},
     {"large_segment_size_mb", Value::kSize},
@@ -31,6 +35,30 @@ constexpr std::array<Key, 10> kKeys{{
     {"pinned_max_cached_size_mb", Value::kSize},
     {"expandable_segments", Value::kFlag},
     {"per_process_memory_fraction", Value::kFraction},
+    {.name = "segment_size_mb", .value = Value::kSize, .torch = "large_segment_size_mb"},
+    // CANN's allocations begin at pages of 2 MiB.
+    {.name = "base_addr_aligned_kb", .value = Value::kSize, .as_is = true},
+    // Blocks used on several streams are looked at with each request, which asks no event that did not pass.
+    {.name = "multi_stream_lazy_reclaim", .value = Value::kFlag, .as_is = true},
+    // Nothing that waits for the device happens under the lock.
+    {.name = "release_lock_on_npumalloc", .value = Value::kFlag, .as_is = true},
+    {.name = "page_size", .value = Value::kAny, .refused = "npu-core takes pages of 2 MiB"},
+    {.name = "pin_memory_expandable_segments",
+     .value = Value::kFlag,
+     .refused = "pinned memory is taken block by block",
+     .without = "False"},
+    {.name = "pinned_mem_register",
+     .value = Value::kFlag,
+     .refused = "pinned memory comes from aclrtMallocHost",
+     .without = "False"},
+    {.name = "pinned_reserve_segment_size_mb",
+     .value = Value::kSize,
+     .refused = "pinned memory is taken block by block",
+     .without = "0"},
+    {.name = "throw_on_npumalloc_oom",
+     .value = Value::kFlag,
+     .refused = "the cache is given back before a request fails",
+     .without = "False"},
 }};
 
 std::string known_keys() {
@@ -60,6 +88,8 @@ const char* complaint(const Key& key, std::string_view value) {
     case Value::kSizeOrList:
       return value.starts_with('[') || parse_number(value, size) ? nullptr
                                                                  : "a whole number or [size:number,...]";
+    case Value::kAny:
+      return value.empty() ? "a value" : nullptr;
   }
   return nullptr;
 }
@@ -100,7 +130,11 @@ AllocatorSettings parse_allocator_settings(const std::string& text) {
       parse_number(value, settings.memory_fraction.emplace());
       continue;
     }
-    settings.torch.append(settings.torch.empty() ? "" : ",").append(entry);
+    TORCH_CHECK_VALUE(key->refused.empty() || value == key->without, "PYTORCH_NPU_ALLOC_CONF: ", entry,
+                      " is not possible: ", key->refused, ". Leave ", name, " out.");
+    if (key->as_is || !key->refused.empty()) continue;
+    settings.torch.append(settings.torch.empty() ? "" : ",");
+    settings.torch.append(key->torch.empty() ? name : key->torch).append(":").append(value);
   }
   return settings;
 }

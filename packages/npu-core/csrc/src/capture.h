@@ -16,7 +16,7 @@ struct StreamState;
 
 // Whether any capture goes on in this process. A relaxed load.
 bool capturing() noexcept;
-// Raises RuntimeError if the current stream is captured: `what` would be the same in every replay.
+// Raises RuntimeError if the current stream is captured: `what` acts at once, and on no replay.
 void refuse_in_capture(const char* what);
 
 // Lets this thread make calls that a capture forbids although they do it no harm: allocations.

@@ -9,7 +9,8 @@
 
 namespace npu {
 
-// aclnn's cubeMathType for products of one kind, 0 (keep the dtype) unless set.
+// aclnn's cubeMathType for products of one kind: what was set, else 3 (hf32) for matrix products if
+// torch.set_float32_matmul_precision allows it, else 0 (keep the dtype).
 NPU_API int32_t cube_math(npu_cube kind) noexcept;
 NPU_API void set_cube_math(npu_cube kind, int32_t type);
 

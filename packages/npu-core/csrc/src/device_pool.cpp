@@ -132,7 +132,7 @@ Block* DevicePool::grow(const Request& r) {
   reserved_ += r.segment_size;
   arena.reserved += r.segment_size;
   count(stats_.segment, r.small, 1);
-  count(stats_.reserved_bytes, r.small, r.segment_size);
+  count_reserved(*r.arena, r.small, r.segment_size);
   if (r.segment_size >= AcceleratorAllocatorConfig::max_split_size()) stats_.oversize_segments.increase(1);
   Block* block = new_block();
   block->ptr = base;

@@ -170,6 +170,8 @@ class DevicePool {
   c10::DeviceIndex device() const { return device_; }
   // Whether the address lies in one of this pool's segments.
   bool owns(const void* ptr);
+  // Address and bytes of the allocation that a living block lies in; null if its segment is expandable.
+  std::pair<const char*, size_t> segment_of(const Block* block);
 
  private:
   struct Request {
@@ -244,6 +246,9 @@ class DevicePool {
 
   void count(c10::CachingAllocator::StatArray& stat, bool small, size_t amount);
   void uncount(c10::CachingAllocator::StatArray& stat, bool small, size_t amount);
+  // The same for reserved bytes, also of the private pool.
+  void count_reserved(const Arena& arena, bool small, size_t amount);
+  void uncount_reserved(const Arena& arena, bool small, size_t amount);
 
   const c10::DeviceIndex device_;
   PoolBackend& backend_;

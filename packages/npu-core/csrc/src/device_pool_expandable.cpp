@@ -96,7 +96,7 @@ Block* DevicePool::map(Block* block, size_t nbytes, const MemoryHistory::Context
   reserved_ += size;
   segment.mapped += size;
   segment.arena->reserved += size;
-  count(stats_.reserved_bytes, segment.small, size);
+  count_reserved(*segment.arena, segment.small, size);
   note(MemoryHistory::Entry::SEGMENT_MAP, block->ptr, size, segment, context);
   block = merge(block);
   put(block);
@@ -123,7 +123,7 @@ void DevicePool::unmap(Block* block) {
     reserved_ -= size;
     segment.mapped -= size;
     segment.arena->reserved -= size;
-    uncount(stats_.reserved_bytes, segment.small, size);
+    uncount_reserved(*segment.arena, segment.small, size);
     note(MemoryHistory::Entry::SEGMENT_UNMAP, block->ptr, size, segment);
     if (Block* next = block->next; next && !next->mapped) {
       take_unmapped(next);

@@ -63,7 +63,7 @@ void DevicePool::release(Block* block) {
   reserved_ -= block->size;
   segment.arena->reserved -= block->size;
   uncount(stats_.segment, segment.small, 1);
-  uncount(stats_.reserved_bytes, segment.small, block->size);
+  uncount_reserved(*segment.arena, segment.small, block->size);
   if (block->size >= AcceleratorAllocatorConfig::max_split_size()) stats_.oversize_segments.decrease(1);
   segments_.erase(block->ptr);
   recycle(block);

@@ -24,6 +24,9 @@ void for_each_stat(DeviceStats& s, Arrays arrays, Singles singles) {
                            &s.reserved_bytes, &s.active_bytes, &s.inactive_split_bytes, &s.requested_bytes}) {
     for (Stat& stat : *array) arrays(stat);
   }
+  for (auto& [id, array] : s.reserved_bytes_by_private_pools) {
+    for (Stat& stat : array) arrays(stat);
+  }
   singles(s.oversize_allocations);
   singles(s.oversize_segments);
 }
@@ -38,6 +41,16 @@ void DevicePool::count(StatArray& stat, bool small, size_t amount) {
 void DevicePool::uncount(StatArray& stat, bool small, size_t amount) {
   of(stat, StatType::AGGREGATE).decrease(amount);
   of(stat, pool_type(small)).decrease(amount);
+}
+
+void DevicePool::count_reserved(const Arena& arena, bool small, size_t amount) {
+  count(stats_.reserved_bytes, small, amount);
+  if (&arena != &common_) count(stats_.reserved_bytes_by_private_pools[arena.id], small, amount);
+}
+
+void DevicePool::uncount_reserved(const Arena& arena, bool small, size_t amount) {
+  uncount(stats_.reserved_bytes, small, amount);
+  if (&arena != &common_) uncount(stats_.reserved_bytes_by_private_pools[arena.id], small, amount);
 }
 
 DeviceStats DevicePool::stats() {
@@ -120,6 +133,13 @@ bool DevicePool::owns(const void* ptr) {
   if (it == segments_.begin()) return false;
   --it;
   return static_cast<const char*>(ptr) < it->first + it->second.size;
+}
+
+std::pair<const char*, size_t> DevicePool::segment_of(const Block* block) {
+  Lock lock(mutex_);
+  const Segment& segment = *block->segment;
+  return segment.granule ? std::pair<const char*, size_t>{}
+                         : std::pair<const char*, size_t>{segment.first->ptr, segment.size};
 }
 
 void DevicePool::note(MemoryHistory::Entry::Action action, const void* ptr, size_t size,

@@ -31,6 +31,9 @@ NPU_API void record_history(const HistorySettings& settings, bool clear);
 NPU_API std::vector<MemoryHistory::Entry> history(DeviceIndex device);
 NPU_API void observe_out_of_memory(const OutOfMemoryObserver& observer);
 
+// Null for memory of another owner: an empty storage, foreign or received memory. A sent storage has one.
+Block* block_of(const c10::DataPtr& ptr);
+
 // Undoes recordStream: the caller knows that the work there is done.
 NPU_API void erase_stream(const c10::DataPtr& ptr, c10::Stream stream);
 

@@ -3,6 +3,7 @@
 
 #include "activity.h"
 #include "cube_math.h"
+#include "graph_random.h"
 #include "launch_slots.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/cann.h"
@@ -79,6 +80,15 @@ int32_t slot_cube_math(int32_t kind) {
   return kind >= 0 && kind < NPU_CUBE_KINDS ? cube_math(static_cast<npu_cube>(kind)) : 0;
 }
 
+npu_status slot_draw(void* generator, uint64_t count, npu_philox* drawn) {
+  return guarded([&] {
+    auto* from = static_cast<c10::GeneratorImpl*>(generator);
+    TORCH_CHECK_VALUE(from->device().is_privateuseone(),
+                      "numbers of npu are drawn from its own generators, not of ", from->device());
+    *drawn = draw_random(static_cast<NPUGeneratorImpl&>(*from), count);
+  });
+}
+
 }  // namespace
 
 const npu_core_table* core_table() noexcept {
@@ -102,6 +112,7 @@ const npu_core_table* core_table() noexcept {
       .note_fallback = &slot_note_fallback,
       .set_activity_hooks = &slot_set_activity_hooks,
       .cube_math = &slot_cube_math,
+      .draw = &slot_draw,
   };
   return &table;
 }

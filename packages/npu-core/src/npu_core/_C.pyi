@@ -10,7 +10,7 @@ which Python makes a `torch.Stream` or a class derived from it.
 from collections.abc import Callable
 from typing import Any, final
 
-from torch import Generator, Tensor
+from torch import Generator, Tensor, UntypedStorage
 
 Triple = tuple[int, int, int]
 
@@ -135,6 +135,18 @@ def event_elapsed_time(begin: int, end: int) -> float:
 
 def event_recorded_time(event: int) -> int:
     """Microseconds of the device's clock. ValueError without timing, NotImplementedError if CANN does not tell."""
+
+def prepare_event(kind: int, handle: bytes, record: bool) -> None:
+    """The next torch.Event of this thread that is recorded first is for several processes (2) or external to graphs
+    (3), or the one of another process that the handle names; `record`: whether that record counts. Until
+    `forget_event()`."""
+
+def forget_event() -> None: ...
+def event_ipc_handle(event: int) -> bytes:
+    """`event`: an `event_id`. ValueError unless it was made for several processes."""
+
+def event_reset(event: int, stream: Triple) -> None:
+    """Of an external one: the next wait of the stream is for a later record."""
 
 # --- device memory ---------------------------------------------------------------------------------------------------
 
@@ -303,6 +315,19 @@ def end_task_group(stream: Triple) -> int:
 
 def begin_task_update(stream: Triple, handle: int) -> None: ...
 def end_task_update(stream: Triple) -> None: ...
+
+# --- other processes -------------------------------------------------------------------------------------------------
+
+Shared = tuple[int, bytes, int, int, int, int, int, int, bytes]
+
+def share_storage(storage: UntypedStorage) -> Shared:
+    """What `open_storage` of another process takes. RuntimeError for memory that CANN cannot share."""
+
+def open_storage(shared: Shared) -> UntypedStorage:
+    """RuntimeError if the sender has ended."""
+
+def ipc_collect() -> bool:
+    """Gives back sent memory that its receivers have let go; whether there was any."""
 
 # --- fallbacks to the CPU --------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def _register() -> tuple[str, Reason | None]:
 
     from torch.utils import backend_registration
 
-    from npu_core import _binding, compile_default, runtimes
+    from npu_core import _binding, compile_default, dlpack, runtimes
 
     backend_registration.rename_privateuse1_backend("npu")
     failure = _binding.load(torch.__version__)
@@ -88,6 +88,10 @@ def _register() -> tuple[str, Reason | None]:
     if failure is not None:
         return "broken", failure
 
+    from npu_core.npu import sharing
+
+    sharing.register()
+    dlpack.arrange(torch)
     runtimes.preload()
     _binding.C.set_runtime_selector(_binding.choose_runtime)
     atexit.register(_shutdown, _binding.C)

@@ -33,7 +33,12 @@ SLOT(note_fallback, 11);
 SLOT(set_activity_hooks, 12);
 // 1.2
 SLOT(cube_math, 13);
-static_assert(NPU_CORE_SLOT_COUNT == 14 && sizeof(npu_core_table) == 16 + 8 * 14);
+// 1.3
+SLOT(draw, 14);
+static_assert(NPU_CORE_SLOT_COUNT == 15 && sizeof(npu_core_table) == 16 + 8 * 15);
+
+static_assert(sizeof(npu_philox) == 32 && offsetof(npu_philox, offset) == 8 &&
+              offsetof(npu_philox, seed_tensor) == 16 && offsetof(npu_philox, offset_tensor) == 24);
 
 static_assert(sizeof(npu_activity) == 32 && offsetof(npu_activity, kind) == 0 &&
               offsetof(npu_activity, copy_kind) == 4 && offsetof(npu_activity, nbytes) == 8 &&
@@ -61,8 +66,8 @@ TEST(AbiLayout, TheTableSaysWhatItIs) {
   const npu_core_table* t = npu::core_table();
   EXPECT_EQ(t->struct_size, sizeof(npu_core_table));
   EXPECT_EQ(t->major, 1);
-  EXPECT_EQ(t->minor, 2);
-  EXPECT_EQ(t->slot_count, 14u);
+  EXPECT_EQ(t->minor, 3);
+  EXPECT_EQ(t->slot_count, 15u);
 }
 
 TEST(AbiLayout, NoSlotIsNull) {

@@ -55,6 +55,22 @@ TEST(AllocatorSettings, RefuseAFlagThatIsNeitherTrueNorFalse) {
   expect_refused("pinned_use_background_threads:yes", {"True or False", "'yes'"});
 }
 
+TEST(AllocatorSettings, TakeTheKeysOfTorchNpuThatAskForNothingElse) {
+  EXPECT_EQ(parse_allocator_settings("base_addr_aligned_kb:16,multi_stream_lazy_reclaim:True,"
+                                     "release_lock_on_npumalloc:True,pinned_mem_register:False,"
+                                     "pin_memory_expandable_segments:False,throw_on_npumalloc_oom:False,"
+                                     "pinned_reserve_segment_size_mb:0")
+                .torch,
+            "");
+  EXPECT_EQ(parse_allocator_settings("segment_size_mb:64").torch, "large_segment_size_mb:64");
+}
+
+TEST(AllocatorSettings, RefuseWhatIsNotPossibleWithTheReason) {
+  expect_refused("page_size:1g", {"page_size:1g is not possible", "2 MiB", "Leave page_size out"});
+  expect_refused("pinned_mem_register:True", {"aclrtMallocHost"});
+  expect_refused("throw_on_npumalloc_oom:True", {"given back before a request fails"});
+}
+
 TEST(AllocatorSettings, NothingIsNothing) {
   EXPECT_EQ(parse_allocator_settings("").torch, "");
   EXPECT_EQ(parse_allocator_settings(" , ").torch, "");

@@ -22,7 +22,8 @@ class NPUGraph:
     """Work of the device, captured from a stream; `torch.npu.graph` is the usual way to fill it.
 
     What it computes is in the tensors that the captured code made; they, and what it read, keep their addresses. What
-    it drew at random would be the same in every replay, so drawing raises RuntimeError during a capture.
+    it draws at random is new in every replay: the numbers that the same code would draw outside of a graph, from the
+    same generators, which move on.
     """
 
     def __init__(self, keep_graph: bool = False) -> None:
@@ -66,8 +67,10 @@ class NPUGraph:
         self._graph.debug_dump(debug_path)
 
     def register_generator_state(self, generator: torch.Generator) -> None:
-        """Would have replays draw new numbers. Always NotImplementedError, as drawing raises."""
-        raise not_there("NPUGraph.register_generator_state", "random numbers cannot be captured yet")
+        """Nothing that is needed: every generator of the device that captured code draws from belongs to the graph.
+        ValueError for a generator of another device."""
+        if generator.device.type != "npu":
+            raise ValueError(f"a graph of npu draws from generators of npu, not of {generator.device}")
 
     def update(self, cpu_update_input: Any) -> None:
         """Would replace arguments of captured operators. Always NotImplementedError: use the functions
@@ -187,7 +190,7 @@ def make_graphed_callables(
         allow_unused_input: whether an input may be without a gradient.
         pool: whose memory to share.
 
-    Results of a call are overwritten by the next. Random numbers raise RuntimeError: they cannot be captured yet.
+    Results of a call are overwritten by the next.
     """
     single = not isinstance(callables, tuple | list)
     functions: Sequence[Any] = [callables] if single else callables

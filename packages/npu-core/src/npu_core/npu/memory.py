@@ -48,8 +48,10 @@ def memory_stats(device: Device = None) -> "OrderedDict[str, Any]":
     return OrderedDict(sorted(_flat(memory_stats_as_nested_dict(device))))
 
 
-def _flat(stats: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(stats: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in stats.items():
+        if isinstance(key, tuple):  # the id of a private pool
+            key = "_".join(map(str, key))
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{key}.")
         else:
@@ -206,5 +208,7 @@ def empty_virt_addr_cache() -> None:
 
 
 def ipc_collect() -> None:
-    """Releases memory that other processes shared and closed. None can be shared yet, so there is none to release."""
+    """Gives memory back that was sent to other processes, freed here, and let go there. Sending, `empty_cache()` and
+    running out of memory do so too."""
     _lazy_init()
+    _binding.C.ipc_collect()

@@ -9,6 +9,8 @@ from npu_core import _binding
 from npu_core.npu._utils import Device, _get_device_index, _lazy_init
 from npu_core.npu.devices import device as device_guard
 
+_INTERPROCESS, _EXTERNAL = 2, 3  # kinds of events
+
 
 class Event(torch.Event):
     """Marks a point of a stream's work: to wait for, to order other streams after, to measure time between two.
@@ -16,13 +18,17 @@ class Event(torch.Event):
     Args:
         enable_timing: whether `elapsed_time` works on it.
         blocking: whether `synchronize` sleeps instead of spinning.
-        interprocess: NotImplementedError if set: see `ipc_handle`.
+        interprocess: whether other processes may use it, see `ipc_handle`; ValueError together with `enable_timing`.
     """
 
+    _interprocess = False
+
     def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> "Event":
-        if interprocess:
-            raise NotImplementedError("torch.npu.Event(interprocess=True): npu-core does not share events yet")
-        return super().__new__(cls, device="npu", enable_timing=enable_timing, blocking=blocking)
+        if interprocess and enable_timing:
+            raise ValueError("an event for several processes has no timing: set enable_timing or interprocess")
+        event = super().__new__(cls, device="npu", enable_timing=enable_timing, blocking=blocking)
+        event._interprocess = interprocess
+        return event
 
     @property
     def npu_event(self) -> int:
@@ -31,7 +37,18 @@ class Event(torch.Event):
 
     def record(self, stream: torch.Stream | None = None) -> None:
         """Records the event on `stream` (default: the current one)."""
-        super().record(current_stream() if stream is None else stream)
+        stream = current_stream() if stream is None else stream
+        if not self._interprocess or self.event_id:
+            return super().record(stream)
+        self._make(_INTERPROCESS, b"", True, stream)
+
+    def _make(self, kind: int, handle: bytes, record: bool, stream: torch.Stream) -> None:
+        """The first record of an event of another kind, which makes or opens the native one."""
+        _binding.C.prepare_event(kind, handle, record)
+        try:
+            super().record(stream)
+        finally:
+            _binding.C.forget_event()
 
     def wait(self, stream: torch.Stream | None = None) -> None:
         """Makes all later work on `stream` (default: the current one) wait for the event."""
@@ -52,26 +69,58 @@ class Event(torch.Event):
         """Nothing: an event takes a new position with each `record`, also while others wait for the last one."""
 
     def ipc_handle(self) -> bytes:
-        """Would name the event for another process. Always NotImplementedError: npu-core does not share events."""
-        raise NotImplementedError("torch.npu.Event.ipc_handle: npu-core does not share events between processes")
+        """Names the event for another process, as long as this object lives; `from_ipc_handle` opens it there.
+
+        An event that was never recorded is, on the current stream. Messages of `torch.multiprocessing` do all this by
+        themselves. ValueError unless made with `interprocess=True`, and for an event that another process made.
+        """
+        if not self._interprocess:
+            raise ValueError("ipc_handle needs an event made with interprocess=True")
+        if not self.event_id:
+            self.record()
+        return bytes(_binding.C.event_ipc_handle(self.event_id))
 
     @classmethod
     def from_ipc_handle(cls, device: Device, handle: bytes) -> "Event":
-        """As `ipc_handle`."""
-        raise NotImplementedError("torch.npu.Event.from_ipc_handle: npu-core does not share events between processes")
+        """The event of another process, on the same device: what it or this one records last is waited for.
+
+        RuntimeError if that process has ended; ValueError for bytes that are no handle.
+        """
+        event = Event(interprocess=True)
+        event._make(_INTERPROCESS, bytes(handle), False, default_stream(device))
+        return event
 
     def __repr__(self) -> str:
         return f"<torch.npu.Event {self.npu_event:#x}>" if self.npu_event else "<torch.npu.Event uninitialized>"
 
 
 class ExternalEvent(Event):
-    """An event for code that orders the work of graphs by hand; outside of graphs it is an event like others.
+    """An event between the replays of a graph and work outside of it.
 
-    Inside a capture it belongs to the graph, as others do: work of a replay cannot wait for a later `record` outside.
+    Captured, `wait` makes every replay wait for a `record` outside, also for one that comes later; `reset`, captured
+    after it, has the next replay wait for the next one. A captured `record` marks where each replay is. Outside of a
+    capture it is an event like others.
     """
 
     def __new__(cls) -> "ExternalEvent":
         return super().__new__(cls, enable_timing=False)  # type: ignore[return-value]
+
+    def _ready(self, stream: torch.Stream | None) -> torch.Stream:
+        stream = current_stream() if stream is None else stream
+        if not self.event_id:
+            self._make(_EXTERNAL, b"", False, stream)
+        return stream
+
+    def record(self, stream: torch.Stream | None = None) -> None:
+        super().record(self._ready(stream))
+
+    def wait(self, stream: torch.Stream | None = None) -> None:
+        super().wait(self._ready(stream))
+
+    def reset(self, stream: torch.Stream | None = None) -> None:
+        """`stream` forgets the last record: the next wait there is for a later one."""
+        stream = self._ready(stream)
+        _binding.C.event_reset(self.event_id, (stream.stream_id, stream.device_index, stream.device_type))
 
 
 class Stream(torch.Stream):

@@ -179,7 +179,7 @@ def _set_one(key: str, value: str) -> None:
 class _Matmul:
     """`torch.npu.matmul`: whether products of float32 may round their operands to hf32 (19 bits), which is faster.
 
-    Plugins read it in the C table. npu-ops 0.1 does not yet: its products keep their dtype, whatever is set here.
+    `torch.set_float32_matmul_precision("high")` and "medium" allow it too.
     """
 
     def __init__(self) -> None:

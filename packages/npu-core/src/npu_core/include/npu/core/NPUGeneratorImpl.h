@@ -32,6 +32,8 @@ class NPU_API NPUGeneratorImpl final : public c10::GeneratorImpl {
 
   // (seed, offset) for `count` numbers, which are then used up. Call it under `mutex_`.
   std::pair<uint64_t, uint64_t> draw(uint64_t count);
+  // How far `count` numbers move the offset.
+  static constexpr uint64_t rounded(uint64_t count) { return (count + 3) / 4 * 4; }
 
   static c10::DeviceType device_type() { return c10::DeviceType::PrivateUse1; }
 

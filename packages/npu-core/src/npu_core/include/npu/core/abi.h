@@ -19,7 +19,7 @@
 #include "npu/cann/nnopbase.h"
 
 #define NPU_CORE_ABI_MAJOR 1
-#define NPU_CORE_ABI_MINOR 2
+#define NPU_CORE_ABI_MINOR 3
 
 #if defined(__cplusplus)
 extern "C" {
@@ -117,6 +117,16 @@ typedef enum npu_cube {
   NPU_CUBE_KINDS = 2,
 } npu_cube;
 
+// Where the random numbers of one operator begin.
+typedef struct npu_philox {
+  uint64_t seed;
+  uint64_t offset;  // if captured, within what the graph draws
+  // While the current stream is captured: const c10::TensorImpl* of one int64 on the device, which each
+  // replay fills, kept by the graph. Else null.
+  const void* seed_tensor;
+  const void* offset_tensor;
+} npu_philox;
+
 typedef struct npu_core_table {
   uint32_t struct_size;  // sizeof(npu_core_table) of the core
   uint16_t major;
@@ -169,6 +179,11 @@ typedef struct npu_core_table {
   // Since 1.2.
   // aclnn's cubeMathType that the user allows for products of this kind (npu_cube).
   int32_t (*cube_math)(int32_t kind);
+
+  // Since 1.3.
+  // Takes `count` numbers from a generator of a device (c10::GeneratorImpl*, locked by this call), or, while
+  // the current stream is captured, from what the graph draws from it.
+  npu_status (*draw)(void* generator, uint64_t count, npu_philox* drawn);
 } npu_core_table;
 
 #define NPU_CORE_SLOT_COUNT \

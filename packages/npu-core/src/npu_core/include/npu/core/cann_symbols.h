@@ -77,6 +77,11 @@
   X(acl, aclrtGetMemUceInfo) \
   X(acl, aclrtGetStreamResLimit) \
   X(acl, aclrtGetVersion) \
+  X(acl, aclrtIpcGetEventHandle) \
+  X(acl, aclrtIpcMemClose) \
+  X(acl, aclrtIpcMemGetExportKey) \
+  X(acl, aclrtIpcMemImportByKey) \
+  X(acl, aclrtIpcOpenEventHandle) \
   X(acl, aclrtMallocAlign32) \
   X(acl, aclrtMallocPhysical) \
   X(acl, aclrtMapMem) \
@@ -85,6 +90,7 @@
   X(acl, aclrtReleaseMemAddress) \
   X(acl, aclrtReserveMemAddress) \
   X(acl, aclrtResetDeviceResLimit) \
+  X(acl, aclrtResetEvent) \
   X(acl, aclrtResetStreamResLimit) \
   X(acl, aclrtSetDeviceResLimit) \
   X(acl, aclrtSetOpExecuteTimeOutV2) \

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "graph_random.h"
+
+#include <ATen/EmptyTensor.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "NPUGraph.h"
+#include "capture.h"
+#include "npu/core/NPUCachingAllocator.h"
+#include "npu/core/NPUCachingHostAllocator.h"
+#include "npu/core/host_memory.h"
+
+namespace npu {
+
+namespace {
+
+constexpr size_t kBytes = 2 * sizeof(uint64_t);
+
+std::atomic<GraphRandom*> g_captured{nullptr};
+
+// Made without operators: npu-core has none, and during a capture they would be captured.
+at::Tensor number_at(const c10::Storage& words, int64_t place) {
+  auto tensor = at::detail::make_tensor<c10::TensorImpl>(c10::Storage(words),
+                                                         c10::DispatchKeySet(c10::DispatchKey::PrivateUse1),
+                                                         caffe2::TypeMeta::Make<int64_t>());
+  tensor.unsafeGetTensorImpl()->set_sizes_and_strides(at::IntArrayRef({1}), at::IntArrayRef({1}), place);
+  return tensor;
+}
+
+}  // namespace
+
+GraphRandom::Source& GraphRandom::source_of(NPUGeneratorImpl& generator) {
+  for (Source& source : sources_) {
+    if (source.generator.unsafeGetGeneratorImpl() == &generator) return source;
+  }
+  c10::DeviceGuard guard(generator.device());
+  const c10::Storage words(c10::Storage::use_byte_size_t{}, kBytes,
+                           NPUCachingAllocator::get()->allocate(kBytes), NPUCachingAllocator::get(), false);
+  auto itself = c10::intrusive_ptr<c10::GeneratorImpl>::reclaim_copy(&generator);
+  return sources_.emplace_back(at::Generator(std::move(itself)), number_at(words, 0), number_at(words, 1));
+}
+
+npu_philox GraphRandom::draw(NPUGeneratorImpl& generator, uint64_t count) {
+  std::lock_guard lock(mutex_);
+  Source& source = source_of(generator);
+  const uint64_t offset = source.drawn;
+  source.drawn += NPUGeneratorImpl::rounded(count);
+  return {0, offset, source.seed.unsafeGetTensorImpl(), source.offset.unsafeGetTensorImpl()};
+}
+
+void GraphRandom::refill() {
+  std::lock_guard lock(mutex_);
+  for (Source& source : sources_) {
+    uint64_t words[2];
+    {
+      std::lock_guard generator_lock(source.generator.mutex());
+      std::tie(words[0], words[1]) =
+          static_cast<NPUGeneratorImpl*>(source.generator.unsafeGetGeneratorImpl())->draw(source.drawn);
+    }
+    // Pinned, so that the copy is in the order of the stream; the allocator keeps it until the copy is done.
+    const c10::DataPtr host = getNPUCachingHostAllocator()->allocate(kBytes);
+    std::memcpy(host.get(), words, kBytes);
+    copy_bytes(source.seed.storage().mutable_data(), source.seed.device().index(), host.get(), -1, kBytes,
+               /*non_blocking=*/true);
+  }
+}
+
+GraphRandom* captured_random() noexcept { return g_captured.load(std::memory_order_acquire); }
+
+void set_captured_random(GraphRandom* random) noexcept {
+  g_captured.store(random, std::memory_order_release);
+}
+
+npu_philox draw_random(NPUGeneratorImpl& generator, uint64_t count) {
+  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) {
+    if (GraphRandom* random = captured_random()) return random->draw(generator, count);
+  }
+  std::lock_guard lock(generator.mutex_);
+  auto [seed, offset] = generator.draw(count);
+  return {seed, offset, nullptr, nullptr};
+}
+
+}  // namespace npu

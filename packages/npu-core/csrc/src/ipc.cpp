@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ipc.h"
+
+#include <c10/core/DeviceGuard.h>
+#include <c10/util/intrusive_ptr.h>
+#include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "capture.h"
+#include "npu/core/NPUCachingAllocator.h"
+#include "npu/core/error.h"
+#include "npu/core/launch_queue.h"
+#include "pools.h"
+#include "process.h"
+#include "shared_counts.h"
+
+namespace npu {
+
+namespace {
+
+constexpr size_t kKeyBytes = 65;  // what CANN writes at most, with its zero
+constexpr int kEvents = 512;      // CANN has few of them: who sends more at once waits instead
+
+using StorageRef = c10::weak_intrusive_ptr<c10::StorageImpl>;
+
+// A segment that others may import, as long as something of it is sent.
+struct Export {
+  std::string key;
+  char* base = nullptr;
+  ~Export() {
+    if (!detail::cann_closed() && !in_bad_fork()) NPU_CHECK_WARN(cann().aclrtIpcMemClose(key.c_str()));
+  }
+};
+
+struct Sent {
+  c10::DataPtr original;
+  std::shared_ptr<Export> exported;
+  OwnCount receivers;
+  std::unique_ptr<NPUEvent> event;
+};
+
+struct Import {
+  char* base = nullptr;
+  size_t nbytes = 0;
+  DeviceIndex device = 0;
+  int users = 0;
+};
+
+struct Received {
+  std::string key;  // empty: of this process itself
+  DeviceIndex device;
+  std::shared_ptr<CountFile> counts;
+  uint64_t place;
+};
+
+// The mutex guards everything here and is taken before CANN's locks alone: never while a pool's is held or
+// taken, and nothing is destroyed under it that frees memory.
+struct Ipc {
+  std::mutex mutex;
+  std::map<const char*, std::weak_ptr<Export>> exports;  // by the segment's address
+  std::vector<std::unique_ptr<Sent>> waiting;            // freed here, used elsewhere
+  std::vector<std::unique_ptr<Received>> capturing;      // let go while a graph was captured
+  std::map<std::string, Import> imports;
+  std::map<std::pair<std::string, uint64_t>, StorageRef> received;
+  int events = 0;
+};
+
+Ipc& ipc() {
+  static auto* all = new Ipc;
+  return *all;
+}
+
+bool gone() { return detail::cann_closed() || in_bad_fork(); }
+
+void destroy(std::unique_ptr<Sent> sent) {
+  if (sent->event) {
+    std::lock_guard lock(ipc().mutex);
+    --ipc().events;
+  }
+  sent.reset();
+}
+
+// The deleter of storages that were sent.
+void free_sent(void* context) {
+  std::unique_ptr<Sent> sent(static_cast<Sent*>(context));
+  if (gone()) return static_cast<void>(sent.release());
+  if (sent->receivers.value().load(std::memory_order_acquire) == 0) return destroy(std::move(sent));
+  std::lock_guard lock(ipc().mutex);
+  ipc().waiting.push_back(std::move(sent));
+}
+
+void close_import(const std::string& key) {
+  Ipc& i = ipc();
+  std::lock_guard lock(i.mutex);
+  auto it = i.imports.find(key);
+  if (it == i.imports.end() || --it->second.users > 0) return;
+  i.imports.erase(it);
+  NPU_CHECK_WARN(cann().aclrtIpcMemClose(key.c_str()));
+}
+
+void let_go(std::unique_ptr<Received> received) {
+  // Work of any stream may still read it, and the sender hands it on as soon as the counter says so. What
+  // failed there is for who waits next.
+  if (LaunchQueue* queue = LaunchQueue::started(received->device)) queue->flush();
+  bind_device(received->device);
+  cann().aclrtSynchronizeDevice();
+  if (!received->key.empty()) close_import(received->key);
+  received->counts->numbers[received->place].fetch_sub(1, std::memory_order_acq_rel);
+}
+
+// The deleter of storages that were received.
+void free_received(void* context) {
+  std::unique_ptr<Received> received(static_cast<Received*>(context));
+  if (gone()) {  // the memory is the sender's: tell it, if nothing else
+    received->counts->numbers[received->place].fetch_sub(1, std::memory_order_acq_rel);
+    return;
+  }
+  try {
+    if (!capturing()) return let_go(std::move(received));
+    std::lock_guard lock(ipc().mutex);
+    ipc().capturing.push_back(std::move(received));
+  } catch (const std::exception&) {
+    // The device is broken; the sender keeps the memory until it ends.
+  }
+}
+
+std::shared_ptr<Export> export_segment(DevicePool& pool, const Block* block) {
+  const auto [base, nbytes] = pool.segment_of(block);
+  TORCH_CHECK(base,
+              "a tensor in an expandable segment cannot be shared with another process: CANN names whole "
+              "allocations only. Unset expandable_segments in PYTORCH_NPU_ALLOC_CONF, or send x.cpu()");
+  Ipc& i = ipc();
+  std::lock_guard lock(i.mutex);
+  auto& known = i.exports[base];
+  if (auto exported = known.lock()) return exported;
+  char key[kKeyBytes] = {};
+  // Which process will read the message is not known here.
+  NPU_CHECK(cann().aclrtIpcMemGetExportKey(const_cast<char*>(base), nbytes, key, sizeof key,
+                                           ACL_RT_IPC_MEM_EXPORT_FLAG_DISABLE_PID_VALIDATION));
+  auto exported = std::make_shared<Export>();
+  exported->key.assign(key, strnlen(key, sizeof key));
+  exported->base = const_cast<char*>(base);
+  known = exported;
+  return exported;
+}
+
+// The sender's mark for its receivers; "" after waiting for the stream itself.
+std::string mark(Sent& sent, const NPUStream& stream, const NPUStream& made_on) {
+  if (made_on != stream) synchronize_stream(made_on);
+  if (!sent.event && cann().has_aclrtIpcGetEventHandle && cann().has_aclrtIpcOpenEventHandle) {
+    Ipc& i = ipc();
+    std::lock_guard lock(i.mutex);
+    if (i.events < kEvents) {
+      ++i.events;
+      sent.event = std::make_unique<NPUEvent>(EventKind::kInterprocess);
+    }
+  }
+  if (!sent.event) {
+    synchronize_stream(stream);
+    return "";
+  }
+  sent.event->record(stream);
+  return sent.event->ipc_handle();
+}
+
+// Makes the storage's memory one that is counted, unless it is already.
+Sent& sent_of(const c10::Storage& storage, DevicePool& pool) {
+  c10::DataPtr& data = storage.mutable_data_ptr();
+  if (data.get_deleter() == &free_sent) return *static_cast<Sent*>(data.get_context());
+  auto sent = std::make_unique<Sent>();
+  sent->exported = export_segment(pool, NPUCachingAllocator::block_of(data));
+  void* address = data.get();
+  const c10::Device device = data.device();
+  sent->original = std::exchange(data, c10::DataPtr(address, sent.get(), &free_sent, device));
+  return *sent.release();
+}
+
+char* import_segment(const SharedStorage& shared) {
+  Ipc& i = ipc();
+  std::lock_guard lock(i.mutex);
+  Import& import = i.imports[shared.key];
+  if (import.users == 0) {
+    void* base = nullptr;
+    const int code = cann().aclrtIpcMemImportByKey(&base, shared.key.c_str(),
+                                                   ACL_RT_IPC_MEM_IMPORT_FLAG_ENABLE_PEER_ACCESS);
+    if (code != 0) i.imports.erase(shared.key);
+    NPU_CHECK(code);
+    import.base = static_cast<char*>(base);
+    import.device = shared.device;
+  }
+  ++import.users;
+  import.nbytes = std::max<size_t>(import.nbytes, shared.offset + shared.nbytes);
+  return import.base;
+}
+
+char* own_segment(const SharedStorage& shared) {
+  Ipc& i = ipc();
+  std::lock_guard lock(i.mutex);
+  for (auto& [base, known] : i.exports) {
+    const auto exported = known.lock();
+    if (exported && exported->key == shared.key) return exported->base;
+  }
+  TORCH_CHECK(false, "this npu tensor was sent by this process and received before: a message is read once");
+}
+
+}  // namespace
+
+SharedStorage share_storage(const c10::Storage& storage) {
+  SharedStorage shared;
+  shared.device = storage.device().index();
+  shared.nbytes = storage.nbytes();
+  if (storage.nbytes() == 0) return shared;
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      cann().has_aclrtIpcMemGetExportKey && cann().has_aclrtIpcMemImportByKey,
+      "sharing tensors between processes needs aclrtIpcMemGetExportKey, which this CANN "
+      "lacks: send x.cpu()");
+  const c10::DataPtr& data = storage.data_ptr();
+  TORCH_CHECK(data.get_deleter() != &free_received,
+              "a tensor that was received from another process cannot be sent on, since its memory is the "
+              "sender's: send a clone()");
+  const Block* block = NPUCachingAllocator::block_of(data);
+  TORCH_CHECK(block,
+              "only memory of npu-core's allocator can be shared with another process: send a clone()");
+  ipc_collect();
+  const c10::DeviceGuard guard(storage.device());
+  bind_device(shared.device);  // multiprocessing pickles on a thread of its own
+  const NPUStream stream = getCurrentNPUStream(shared.device);
+  Sent& sent = sent_of(storage, *block->owner);
+  const NPUStream made_on(c10::Stream(c10::Stream::UNSAFE, storage.device(), block->stream));
+  shared.event = mark(sent, stream, made_on);
+  sent.receivers.value().fetch_add(1, std::memory_order_relaxed);
+  shared.key = sent.exported->key;
+  shared.offset = static_cast<uint64_t>(static_cast<char*>(data.get()) - sent.exported->base);
+  shared.process = sent.receivers.file().process;
+  shared.file = sent.receivers.file().file;
+  shared.nonce = sent.receivers.file().nonce();
+  shared.place = sent.receivers.place();
+  return shared;
+}
+
+c10::Storage open_storage(const SharedStorage& shared) {
+  const c10::Device device(c10::DeviceType::PrivateUse1, shared.device);
+  init();
+  check_device(shared.device);
+  const c10::DeviceGuard guard(device);
+  auto* allocator = NPUCachingAllocator::get();
+  if (shared.nbytes == 0)
+    return {c10::Storage::use_byte_size_t{}, 0, allocator->allocate(0), allocator, true};
+  TORCH_CHECK_VALUE(shared.place > 0 && shared.place < CountFile::kPlaces, "this is no shared npu tensor");
+  const auto counts = open_counts(shared.process, shared.file, shared.nonce);
+  bind_device(shared.device);
+  if (!shared.event.empty())
+    NPUEvent::open(shared.device, shared.event).block(getCurrentNPUStream(shared.device));
+  const std::pair known{shared.key, shared.offset};
+  {
+    std::lock_guard lock(ipc().mutex);
+    if (auto it = ipc().received.find(known); it != ipc().received.end()) {
+      if (auto storage = it->second.lock()) {
+        counts->numbers[shared.place].fetch_sub(1, std::memory_order_acq_rel);
+        return c10::Storage(std::move(storage));
+      }
+      ipc().received.erase(it);
+    }
+  }
+  const bool own = shared.process == getpid();
+  char* base = own ? own_segment(shared) : import_segment(shared);
+  auto context = std::make_unique<Received>(own ? "" : shared.key, shared.device, counts, shared.place);
+  c10::Storage storage(c10::Storage::use_byte_size_t{}, shared.nbytes,
+                       c10::DataPtr(base + shared.offset, context.release(), &free_received, device),
+                       allocator,
+                       /*resizable=*/false);
+  std::lock_guard lock(ipc().mutex);
+  std::erase_if(ipc().received, [](const auto& entry) { return entry.second.expired(); });
+  ipc().received.insert_or_assign(known, StorageRef(storage.getWeakStorageImpl()));
+  return storage;
+}
+
+bool ipc_collect() noexcept {
+  if (gone()) return false;
+  try {
+    std::vector<std::unique_ptr<Sent>> settled;
+    std::vector<std::unique_ptr<Received>> done;
+    {
+      std::lock_guard lock(ipc().mutex);
+      auto& waiting = ipc().waiting;
+      for (auto& sent : waiting) {
+        if (sent->receivers.value().load(std::memory_order_acquire) == 0) settled.push_back(std::move(sent));
+      }
+      std::erase(waiting, nullptr);
+      if (!capturing()) done.swap(ipc().capturing);
+    }
+    const bool any = !settled.empty() || !done.empty();
+    for (auto& sent : settled) destroy(std::move(sent));
+    for (auto& received : done) let_go(std::move(received));
+    return any;
+  } catch (const std::exception&) {
+    return false;  // the device is broken: who uses it next hears of it
+  }
+}
+
+const c10::DataPtr& sent_original(const c10::DataPtr& ptr) noexcept {
+  return ptr.get_deleter() == &free_sent ? static_cast<Sent*>(ptr.get_context())->original : ptr;
+}
+
+DeviceIndex received_device(const void* ptr) noexcept {
+  std::lock_guard lock(ipc().mutex);
+  for (const auto& [key, import] : ipc().imports) {
+    const auto* at = static_cast<const char*>(ptr);
+    if (import.base <= at && at < import.base + import.nbytes) return import.device;
+  }
+  return -1;
+}
+
+}  // namespace npu
