@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 B, N, S, T, D = 2, 4, 5, 7, 8
 SCALE = 0.3
 ALL = 2147483647
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "BNSD": lambda t: t.contiguous(),
     "BSND": lambda t: t.transpose(1, 2).contiguous(),
     "BSH": lambda t: t.transpose(1, 2).flatten(2),
@@ -27,9 +28,9 @@ COMPRESSED = torch.ones(2048, 2048, dtype=torch.bool).triu(1)
 SHAPE_DOES_NOT_FIT = 561103
 
 
-def inputs(heads: int = N, heads_kv: int = N, q: int = S, kv: int = T, dim_v: int = D) -> tuple[Tensor, ...]:
+def inputs(heads_kv: int = N, q: int = S, kv: int = T, dim_v: int = D) -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(4)
-    return torch.randn(B, heads, q, D), torch.randn(B, heads_kv, kv, D), torch.randn(B, heads_kv, kv, dim_v)
+    return torch.randn(B, N, q, D), torch.randn(B, heads_kv, kv, D), torch.randn(B, heads_kv, kv, dim_v)
 
 
 def reference(
@@ -77,10 +78,11 @@ def attend(
     return [out, *stats], gradients
 
 
-def check(cann: Cann, layout: str, q: Tensor, k: Tensor, v: Tensor, tolerance: float = 1e-5, **how: Any) -> None:
+def check(cann: Cann, layout: str, *inputs: Tensor, tolerance: float = 1e-5, **how: Any) -> None:
     """Forward and backward agree with the reference, which gets what hides, drops and shifts as `reference` has it."""
-    known = {name: how.pop(name) for name in ("hidden", "kept") if name in how}
-    leaves = [t.float().requires_grad_() for t in (q, k, v)]
+    known: dict[str, Any] = {name: how.pop(name) for name in ("hidden", "kept") if name in how}
+    q, k, v = inputs
+    leaves = [t.float().requires_grad_() for t in inputs]
     if "pse" in how:
         known["before"] = how["pse"].float().requires_grad_()
     want, most, total = reference(*leaves, **known)
@@ -91,8 +93,9 @@ def check(cann: Cann, layout: str, q: Tensor, k: Tensor, v: Tensor, tolerance: f
     torch.testing.assert_close(out.float(), place(want.detach()), rtol=tolerance, atol=tolerance)
     for found, one in zip(stats, (most, total), strict=True):
         torch.testing.assert_close(found, one.detach().unsqueeze(-1).expand_as(found), rtol=tolerance, atol=tolerance)
-    for found, one, at in zip(gradients(grad), expected, (place, place, place, lambda t: t), strict=False):
-        torch.testing.assert_close(found.float(), at(one), rtol=4 * tolerance, atol=4 * tolerance)
+    placed = [*map(place, expected[:3]), *expected[3:]]
+    for found, one in zip(gradients(grad), placed, strict=True):
+        torch.testing.assert_close(found.float(), one, rtol=4 * tolerance, atol=4 * tolerance)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -184,11 +187,12 @@ def test_sequences_of_many_lengths_attend_within_themselves(cann: Cann, kept_as:
     leaves = [t.clone().requires_grad_() for t in (q, k, v)]
     parts, at, at_kv = [], 0, 0
     for n, m in lengths:
-        one = [leaves[0][at : at + n], *(t[at_kv : at_kv + m] for t in leaves[1:])]
+        mine = [leaves[0][at : at + n], *(t[at_kv : at_kv + m] for t in leaves[1:])]
         at, at_kv = at + n, at_kv + m
         if n:
             hidden = torch.ones(n, m, dtype=torch.bool).triu(m - n + 1)
-            parts.append(reference(*(t.transpose(0, 1).unsqueeze(0) for t in one), hidden=hidden))
+            heads = [t.transpose(0, 1).unsqueeze(0) for t in mine]
+            parts.append(reference(heads[0], heads[1], heads[2], hidden=hidden))
     want = torch.cat([p[0].squeeze(0).transpose(0, 1) for p in parts])
     grad = torch.randn_like(want)
     expected = torch.autograd.grad(want, leaves, grad)
@@ -202,12 +206,12 @@ def test_sequences_of_many_lengths_attend_within_themselves(cann: Cann, kept_as:
         torch.testing.assert_close(stats[0][..., 0], torch.cat(rows, 1).t())
     else:
         torch.testing.assert_close(stats[0].view(-1, 8)[:, 0], torch.cat([r.flatten() for r in rows]))
-    found = [torch.empty_like(t) for t in (q, k, v)]
+    gradients = [torch.empty_like(t) for t in (q, k, v)]
     cann.run(
         "aclnnFlashAttentionUnpaddingScoreGradV4", q, k, v, grad, *given, *stats, None, out, None, *ends, *how,
-        *found, None, kept_as,
+        *gradients, None, kept_as,
     )  # fmt: skip
-    for one, reference_ in zip(found, expected, strict=True):
+    for one, reference_ in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, reference_, rtol=1e-4, atol=1e-5)
 
 

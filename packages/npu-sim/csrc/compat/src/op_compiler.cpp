@@ -1,7 +1,8 @@
-// libacl_op_compiler: operators by name. The simulator has the operators of libopapi (aclnn*) and no binary
-// for any of these.
+// libacl_op_compiler: operators by name. The simulator has the operators of libopapi (aclnn*), a few of these
+// over them, and no binary for any other.
 #include "abi.h"
 #include "npu_sim/descriptor.h"
+#include "single_op.h"
 
 using namespace npu_sim;
 
@@ -20,6 +21,16 @@ int check_list(const char* what, int n, Desc* const* descs, Buffer* const* buffe
 }
 
 template <class Desc, class Buffer>
+std::vector<Operand> operands(int n, Desc* const* descs, Buffer* const* buffers) {
+  std::vector<Operand> all;
+  for (int i = 0; i < n; ++i) {
+    const auto desc = tensor_descs().find(descs[i]);
+    all.push_back({desc->dtype, desc->shape, data_buffers().find(buffers[i])->data});
+  }
+  return all;
+}
+
+template <class Desc, class Buffer>
 int run(const char* op, int inputs, Desc* const* in, Buffer* const* in_data, int outputs, Desc* const* out,
         aclDataBuffer* const* out_data, const aclopAttr* attr, aclrtStream stream) {
   std::shared_ptr<Stream> s;
@@ -27,9 +38,13 @@ int run(const char* op, int inputs, Desc* const* in, Buffer* const* in_data, int
   NPU_SIM_TRY(stream_of(stream, &s));
   NPU_SIM_TRY(check_list("input", inputs, in, in_data));
   NPU_SIM_TRY(check_list("output", outputs, out, out_data));
-  if (attr && !op_attrs().find(attr)) return fail(ACL_ERROR_INVALID_PARAM, "attr names no live aclopAttr");
+  const auto attributes = attr ? op_attrs().find(attr) : nullptr;
+  if (attr && !attributes) return fail(ACL_ERROR_INVALID_PARAM, "attr names no live aclopAttr");
+  if (has_single_op(op))
+    return run_single_op(
+        op, {operands(inputs, in, in_data), operands(outputs, out, out_data), attributes.get(), stream});
   return fail(ACL_ERROR_OP_NOT_FOUND,
-              std::string("operator ") + op + " has no binary: npu-sim runs operators through aclnn* only");
+              std::string("operator ") + op + " has no binary: npu-sim runs operators through aclnn*");
 }
 
 }  // namespace

@@ -250,7 +250,8 @@ NPU_SIM_KERNEL(aclnnCdist, pairs) = [](In a, In b, double p, int64_t mode, Out o
 };
 NPU_SIM_KERNEL(aclnnCdistBackward, pairs_backward) = [](In grad, In a, In b, In distances, double p,
                                                         Out out) {
-  out.copy_(at::_cdist_backward(grad.contiguous(), a, b, p, distances.contiguous()));
+  out.copy_(
+      at::_cdist_backward(grad.contiguous(), a.contiguous(), b.contiguous(), p, distances.contiguous()));
 };
 NPU_SIM_KERNEL(aclnnPdist, pairs_of_one) = [](In self, double p, Out out) {
   out.copy_(at::_pdist_forward(self.contiguous(), p));
