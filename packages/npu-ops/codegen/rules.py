@@ -277,7 +277,8 @@ RULES: dict[str, Rule] = {
 
 #: Names that are no arguments: kinds that they fit, C++, documentation.
 CONSTANTS: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "cube_math": (("int8",), "cube_math()", "CANN's cubeMathType for this SoC"),
+    "cube_math": (("int8",), "cube_math()", "CANN's cubeMathType that the user allows for matrix products"),
+    "conv_math": (("int8",), "cube_math(NPU_CUBE_CONV)", "the same for convolutions"),
 }
 
 #: Shape rules (csrc/shapes.h): whether CPU scalars may stand among the operands, and documentation.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "dtypes.h"
+#include "npu/core/launch.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -108,8 +109,12 @@ at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tens
 int64_t choice(const char* op, std::optional<std::string_view> text,
                std::initializer_list<std::string_view> texts);
 
-// aclnn's cubeMathType. 0 keeps the operands' dtype; SoCs without bfloat16 have no float32 matrix unit either
-// and compute float32 products in float16, which CANN wants to be told (1).
-inline int8_t cube_math() { return soc_has_bfloat16() ? 0 : 1; }
+// aclnn's cubeMathType: what the user allows for products of this kind. 0 keeps the operands' dtype; SoCs
+// without bfloat16 have no float32 matrix unit either and compute float32 products in float16, which CANN
+// wants to be told (1).
+inline int8_t cube_math(npu_cube kind = NPU_CUBE_MATMUL) {
+  const int32_t allowed = core().cube_math(kind);
+  return static_cast<int8_t>(allowed != 0 || soc_has_bfloat16() ? allowed : 1);
+}
 
 }  // namespace npu::ops

@@ -36,7 +36,7 @@ at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const 
   at::Tensor out = empty(sizes, input.scalar_type());
   if (out.numel())
     launch<aclnnConvolution>(input, weight, bias, stride, padding, dilation, transposed, output_padding,
-                             groups, out, cube_math());
+                             groups, out, cube_math(NPU_CUBE_CONV));
   return out;
 }
 
@@ -54,8 +54,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(
   if (mask[1]) grad_weight = empty(weight.sizes(), weight.scalar_type());
   if (mask[2]) grad_bias = empty({channels}, grad.scalar_type());
   launch<aclnnConvolutionBackward>(grad, input, weight, at::IntArrayRef(channels), stride, padding, dilation,
-                                   transposed, output_padding, groups, c10::ArrayRef<bool>(mask), cube_math(),
-                                   grad_input, grad_weight, grad_bias);
+                                   transposed, output_padding, groups, c10::ArrayRef<bool>(mask),
+                                   cube_math(NPU_CUBE_CONV), grad_input, grad_weight, grad_bias);
   return {grad_input, grad_weight, grad_bias};
 }
 

@@ -49,10 +49,12 @@ void replace_generator(const c10::FunctionSchema& schema, c10::Device device, to
   for (size_t i = 0; i < schema.arguments().size(); ++i) {
     if (schema.arguments()[i].name() != "generator") continue;
     c10::IValue& given = (*stack)[first + i];
-    auto [seed, offset] = draw(given.toOptional<at::Generator>(), device, 4);
+    const Philox drawn = draw(given.toOptional<at::Generator>(), device, 4);
+    TORCH_CHECK(!drawn.captured(), schema.name(),
+                " runs on the CPU, which cannot be captured into a graph. Move it out of the graph.");
     constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;  // spreads offsets over the seeds
-    given =
-        at::detail::createCPUGenerator(static_cast<uint64_t>(seed) + static_cast<uint64_t>(offset) * kGolden);
+    given = at::detail::createCPUGenerator(static_cast<uint64_t>(drawn.seed) +
+                                           static_cast<uint64_t>(drawn.offset) * kGolden);
   }
 }
 

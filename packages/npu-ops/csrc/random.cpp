@@ -7,6 +7,8 @@
 #include <ATen/native/Resize.h>
 #include <ATen/native/UnaryOps.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/lt.h>
+#include <ATen/ops/sort.h>
 #include <c10/core/DeviceGuard.h>
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
@@ -22,6 +24,16 @@
 #include "random.h"
 
 namespace npu::ops {
+
+namespace {
+
+at::Tensor borrowed(const void* impl) {
+  auto* mine = const_cast<c10::TensorImpl*>(static_cast<const c10::TensorImpl*>(impl));
+  return at::Tensor(c10::intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>::reclaim_copy(mine));
+}
+
+}  // namespace
+
 Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n) {
   at::Generator g = given && given->defined()
                         ? *given
@@ -30,14 +42,26 @@ Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64
               g.device().type(), "'");
   TORCH_CHECK(g.device().index() == device.index(), "Expected a generator of ", device,
               ", as the tensor is there, but found one of ", g.device());
-  std::lock_guard<std::mutex> lock(g.mutex());
-  auto seed = static_cast<int64_t>(g.current_seed());
-  auto offset = static_cast<int64_t>(g.get_offset());
-  g.set_offset(static_cast<uint64_t>(offset + (n + 3) / 4 * 4));
-  return {seed, offset};
+  npu_philox drawn{};
+  NPU_CALL(core().draw(g.unsafeGetGeneratorImpl(), static_cast<uint64_t>(n), &drawn));
+  Philox philox{static_cast<int64_t>(drawn.seed), static_cast<int64_t>(drawn.offset), {}, {}};
+  if (C10_UNLIKELY(drawn.seed_tensor != nullptr)) {
+    philox.seed_tensor = borrowed(drawn.seed_tensor);
+    philox.offset_tensor = borrowed(drawn.offset_tensor);
+  }
+  return philox;
 }
 
 namespace {
+
+// `Plain` takes seed and offset as numbers after its other inputs, `Captured` as tensors and a number.
+template <class Plain, class Captured, class... A>
+void launch_random(const Philox& p, const at::Tensor& self, A... inputs) {
+  if (C10_LIKELY(!p.captured()))
+    launch<Plain>(self, inputs..., p.seed, p.offset);
+  else
+    launch<Captured>(self, inputs..., p.seed_tensor, p.offset_tensor, p.offset);
+}
 
 at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at::Generator> generator) {
   TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from,
@@ -46,8 +70,8 @@ at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at:
   c10::DeviceGuard guard(self.device());
   check_dtype("uniform_", self, dtypes("filbhscud"));
   if (self.numel() == 0) return self;
-  auto [seed, offset] = draw(generator, self.device(), self.numel());
-  launch<aclnnInplaceUniform>(self, from, to, seed, offset);
+  launch_random<aclnnInplaceUniform, aclnnInplaceUniformTensor>(draw(generator, self.device(), self.numel()),
+                                                                self, from, to);
   return self;
 }
 
@@ -57,8 +81,8 @@ at::Tensor& normal_(at::Tensor& self, double mean, double std, std::optional<at:
   c10::DeviceGuard guard(self.device());
   check_dtype("normal_", self, dtypes("filbhscu?d"));
   if (self.numel() == 0) return self;
-  auto [seed, offset] = draw(generator, self.device(), self.numel());
-  launch<aclnnInplaceNormal>(self, mean, std, seed, offset);
+  launch_random<aclnnInplaceNormal, aclnnInplaceNormalTensor>(draw(generator, self.device(), self.numel()),
+                                                              self, mean, std);
   return self;
 }
 
@@ -67,8 +91,8 @@ at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to,
   c10::DeviceGuard guard(self.device());
   check_dtype("random_", self, dtypes("bhfdilscu?FD"));
   if (self.numel() == 0) return self;
-  auto [seed, offset] = draw(generator, self.device(), self.numel());
-  launch<aclnnInplaceRandom>(self, from, to, seed, offset);
+  launch_random<aclnnInplaceRandom, aclnnInplaceRandomTensor>(draw(generator, self.device(), self.numel()),
+                                                              self, from, to);
   return self;
 }
 
@@ -127,13 +151,26 @@ at::Tensor& random_to(at::Tensor& self, int64_t to, std::optional<at::Generator>
   return random_from(self, 0, to, std::move(generator));
 }
 
+// CANN's Bernoulli operators have no captured form: true where a uniform number of `dtype` is small enough.
+template <class Compare>
+void keep_below(const at::Tensor& self, const Philox& drawn, c10::ScalarType dtype, Compare less) {
+  const at::Tensor u = empty(self.sizes(), dtype);
+  launch<aclnnInplaceUniformTensor>(u, 0.0, 1.0, drawn.seed_tensor, drawn.offset_tensor, drawn.offset);
+  at::Tensor kept = empty(self.sizes(), at::kBool);
+  less(u, kept);
+  self.copy_(kept);
+}
+
 at::Tensor& bernoulli_float(at::Tensor& self, double p, std::optional<at::Generator> generator) {
   TORCH_CHECK(0 <= p && p <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", p);
   c10::DeviceGuard guard(self.device());
   check_dtype("bernoulli_", self, dtypes("hfducsil?b"));
   if (self.numel() == 0) return self;
-  auto [seed, offset] = draw(generator, self.device(), self.numel());
-  launch<aclnnInplaceBernoulli>(self, c10::Scalar(p), seed, offset);
+  const Philox drawn = draw(generator, self.device(), self.numel());
+  if (C10_UNLIKELY(drawn.captured()))
+    keep_below(self, drawn, at::kFloat, [p](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
+  else
+    launch<aclnnInplaceBernoulli>(self, c10::Scalar(p), drawn.seed, drawn.offset);
   return self;
 }
 
@@ -143,8 +180,12 @@ at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optiona
   check_dtype("bernoulli_", self, dtypes("hfducsil?"));
   check_dtype("bernoulli_", p, dtypes("hfd"));
   if (self.numel() == 0) return self;
-  auto [seed, offset] = draw(generator, self.device(), self.numel());
-  launch<aclnnInplaceBernoulliTensor>(self, p, seed, offset);
+  const Philox drawn = draw(generator, self.device(), self.numel());
+  if (C10_UNLIKELY(drawn.captured()))
+    keep_below(self, drawn, at::kDouble,
+               [&](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
+  else
+    launch<aclnnInplaceBernoulliTensor>(self, p, drawn.seed, drawn.offset);
   return self;
 }
 
@@ -161,8 +202,16 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
               "'");
   at::native::resize_output(out, {n});
   if (n == 0) return out;
-  auto [seed, offset] = draw(generator, out.device(), n);
-  launch<aclnnRandperm>(n, seed, offset, out);
+  const Philox drawn = draw(generator, out.device(), n);
+  if (C10_LIKELY(!drawn.captured())) {
+    launch<aclnnRandperm>(n, drawn.seed, drawn.offset, out);
+    return out;
+  }
+  // CANN has no captured form: the order of as many random keys.
+  const at::Tensor keys = empty({n}, at::kLong);
+  launch<aclnnInplaceRandomTensor>(keys, int64_t{0}, std::numeric_limits<int64_t>::max(), drawn.seed_tensor,
+                                   drawn.offset_tensor, drawn.offset);
+  out.copy_(std::get<1>(at::sort(keys, /*stable=*/true, /*dim=*/0, /*descending=*/false)));
   return out;
 }
 
@@ -194,8 +243,12 @@ at::Tensor& multinomial_out(const at::Tensor& self, int64_t n, bool replacement,
   sizes.back() = n;
   at::native::resize_output(out, sizes);
   if (out.numel() == 0) return out;
-  auto [seed, offset] = draw(generator, self.device(), std::max(self.numel(), out.numel()));
-  launch<aclnnMultinomial>(self, n, replacement, seed, offset, out);
+  const Philox drawn = draw(generator, self.device(), std::max(self.numel(), out.numel()));
+  if (C10_UNLIKELY(drawn.captured()))
+    launch<aclnnMultinomialTensor>(self, n, replacement, drawn.seed_tensor, drawn.offset_tensor, drawn.offset,
+                                   out);
+  else
+    launch<aclnnMultinomial>(self, n, replacement, drawn.seed, drawn.offset, out);
   return out;
 }
 

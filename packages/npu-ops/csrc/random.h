@@ -3,13 +3,19 @@
 #pragma once
 
 #include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
 
 #include <optional>
 
 namespace npu::ops {
 
+// Where an operator's numbers begin. While a graph is captured, seed and offset are in device memory, where
+// each replay puts new ones, and `offset` is within the graph.
 struct Philox {
   int64_t seed, offset;
+  at::Tensor seed_tensor, offset_tensor;
+
+  bool captured() const { return seed_tensor.defined(); }
 };
 
 // Takes `n` numbers from the generator, or from the device's default one. RuntimeError for a generator of
