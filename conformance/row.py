@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from launches import Launches
 from torch.testing._internal.opinfo.core import DecorateInfo
 from torch.utils._pytree import tree_flatten
@@ -30,6 +33,7 @@ class Row:
     checks: int = 0
     skipped: int = 0
     launches: int = 0
+    copies: int = 0  # from the device to the host, of one call
     fallbacks: dict[str, str] = dataclasses.field(default_factory=dict)
     failures: int = 0
     unchecked: int = 0
@@ -49,6 +53,13 @@ def tolerances(decorators: Iterable[Any], dtype: torch.dtype) -> dict[str, Any]:
                 atol, rtol = overrides[dtype].atol, overrides[dtype].rtol
                 found = {"atol": max(atol, found.get("atol", 0.0)), "rtol": max(rtol, found.get("rtol", 0.0))}
     return found
+
+
+@functools.cache
+def reads_by_nature() -> dict[str, str]:
+    """Entries that must read the device, with the reason: others that do are no better than a fallback."""
+    path = Path(__file__).with_name("host_reads.yaml")
+    return {entry: reason for reason, entries in yaml.safe_load(path.read_text()).items() for entry in entries}
 
 
 class Skip(Exception):
@@ -113,7 +124,8 @@ class Trial:
             self.row.examples.append(text)
 
     def count(self) -> None:
-        self.row.launches = max(self.row.launches, self.launches.since_mark())
+        launches, copies = self.launches.since_mark()
+        self.row.launches, self.row.copies = max(self.row.launches, launches), max(self.row.copies, copies)
 
     def compare(self, found: Any, expected: Any) -> None:
         mine, theirs = tree_flatten(found)[0], tree_flatten(expected)[0]
@@ -140,6 +152,10 @@ class Trial:
         if self.error and not self.launches.reports_fallbacks:
             row.broken = True  # torch_npu drops all work that comes after an inner error, without a word
         row.fallbacks = self.launches.fallbacks()
+        if row.copies and self.launches.reports_fallbacks and row.op not in reads_by_nature():
+            row.fallbacks["copies to the host"] = (
+                f"{row.copies} in one call, and host_reads.yaml has no reason for {row.op}"
+            )
         most = self.launches_at_most
         if most and row.launches > most and self.launches.reports_fallbacks:  # what torch_npu takes is its own
             self.error = True

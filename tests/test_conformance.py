@@ -12,6 +12,7 @@ SAMPLE = (
     *("add", "mul", "div.floor_rounding", "where", "sum", "amax", "cumsum", "sort", "gather", "index_put", "cat"),
     *("mm", "bmm", "addmm", "tril", "uniform", "nn.functional.linear", "nn.functional.conv2d", "nn.functional.gelu"),
     *("nn.functional.layer_norm", "softmax", "nn.functional.cross_entropy", "nn.functional.dropout"),
+    "equal",
 )
 
 
@@ -25,6 +26,8 @@ def test_a_sample_of_the_operator_database_equals_the_cpu(full: Environment, tmp
     bad = [row for row in rows if row["status"] not in ("native", "composite", "none")]
     assert not bad, bad
     assert all(row["launches"] for row in rows if row["op"] == "mm"), "npu-sim's trace was not read"
+    read = {row["op"] for row in rows if row["copies"]}
+    assert read == {"equal"}, "of these, equal alone answers a number of Python, and so reads the device"
     again = full.run(*command, "--first", timeout=600)
     assert len(out.read_text().splitlines()) == len(rows), "a second run makes only what is missing"
     assert "covered" in again.stdout
