@@ -306,6 +306,7 @@ ARGUMENTS: dict[str, Sequence[Any]] = {
     "SwiGlu": (X((2, 4)), 1, Out((2, 2))),
     "SwiGluGrad": (X((2, 2)), X((2, 4)), 1, Out((2, 4))),
     "RotaryPositionEmbedding": (IMAGE, IMAGE, IMAGE, 0, Out((1, 2, 4, 4))),
+    "RotaryPositionEmbeddingGrad": (IMAGE, IMAGE, IMAGE, IMAGE, 0, *[Out((1, 2, 4, 4))] * 3),
     "IsInScalarTensor": (1, M, False, False, Out(())),
     "IsInTensorScalar": (M, 1, False, False, Out()),
     "SearchSorteds": (V, 1, False, False, None, Out(())),

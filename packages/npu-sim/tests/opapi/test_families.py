@@ -22,6 +22,7 @@ SPD = MATRIX @ MATRIX.mT + 4 * torch.eye(4)
 GRID2, GRID3 = torch.rand(2, 5, 5, 2) * 2 - 1, torch.rand(2, 3, 3, 3, 3) * 2 - 1
 THREE = [2, 2, 2]
 ONE = torch.tensor(1.0)
+ANGLES, TURNED = (torch.randn(2, 1, 8, 8), torch.randn(2, 1, 8, 8)), torch.randn(2, 3, 8, 8)
 RMS = (X.square().mean(1, keepdim=True) + 1e-5).rsqrt()
 
 
@@ -49,6 +50,12 @@ def grads_of(f: Callable[..., Tensor], reduction: int, target: Tensor, **kwargs:
     x = X.clone().requires_grad_()
     out = f(x, target, reduction=("none", "mean", "sum")[reduction], **kwargs)
     return torch.autograd.grad(out, x, Y if reduction == 0 else ONE)[0]
+
+
+def turned(x: Tensor, cos: Tensor, sin: Tensor, mode: int) -> Tensor:
+    """Pairs turned by an angle: a number and the one half a row on, or its neighbour."""
+    other = torch.cat([-x[..., 4:], x[..., :4]], -1) if mode == 0 else torch.stack([-x[..., 1::2], x[..., ::2]], -1)
+    return x * cos + other.reshape(x.shape) * sin
 
 
 def backward(op: str, f: Callable[..., Tensor], x: Tensor, after: Sequence[Any], *, shows_input: bool = False) -> Any:
@@ -176,10 +183,12 @@ CASES: list[Any] = [
     case("SwiGlu", [X, 1], F.silu(X[:, :2]) * X[:, 2:]),
     case("SwiGluGrad", [Y[:, :2], X, 1],
          torch.autograd.functional.vjp(lambda x: F.silu(x[:, :2]) * x[:, 2:], X, Y[:, :2])[1]),
-    case("RotaryPositionEmbedding", [IMAGE, IMAGE[:, :1], IMAGE[:, 1:2], 0],
-         IMAGE * IMAGE[:, :1] + torch.cat([-IMAGE[..., 4:], IMAGE[..., :4]], -1) * IMAGE[:, 1:2]),
-    case("RotaryPositionEmbedding", [IMAGE, IMAGE[:, :1], IMAGE[:, 1:2], 1],
-         IMAGE * IMAGE[:, :1] + torch.stack([-IMAGE[..., 1::2], IMAGE[..., ::2]], -1).flatten(-2) * IMAGE[:, 1:2]),
+    *(case("RotaryPositionEmbedding", [IMAGE, *ANGLES, mode], turned(IMAGE, *ANGLES, mode)) for mode in (0, 1)),
+    *(case("RotaryPositionEmbeddingGrad", [TURNED, *ANGLES, IMAGE, mode],
+           *torch.autograd.functional.vjp(lambda x, c, s, m=mode: turned(x, c, s, m), (IMAGE, *ANGLES), TURNED)[1])
+      for mode in (0, 1)),
+    case("FastGelu", [X], X * torch.sigmoid(1.702 * X)),
+    case("FastGeluBackward", [Y, X], torch.autograd.functional.vjp(lambda x: x * torch.sigmoid(1.702 * x), X, Y)[1]),
     case("AmpUpdateScale", [torch.tensor([4.0]), torch.tensor([1], dtype=I32), torch.tensor([0.0]), 2.0, 0.5, 2],
          torch.tensor([8.0]), torch.tensor([0], dtype=I32)),
     case("AmpUpdateScale", [torch.tensor([4.0]), torch.tensor([1], dtype=I32), torch.tensor([1.0]), 2.0, 0.5, 2],

@@ -74,4 +74,14 @@ NPU_SIM_KERNEL(aclnnMaskedScale, rules::first_shape) = [](In self, In mask, doub
   out.copy_(at::mul(self, mask).mul_(scale));
 };
 
+// x sigmoid(1.702 x), which stands for gelu.
+NPU_SIM_KERNEL(aclnnFastGelu, rules::same) = [](In self, Out out) {
+  const at::Tensor x = self.to(at::kFloat);
+  out.copy_(x.mul(1.702).sigmoid_().mul_(x));
+};
+NPU_SIM_KERNEL(aclnnFastGeluBackward, rules::same) = [](In grad, In self, Out out) {
+  const at::Tensor x = self.to(at::kFloat).mul(1.702), share = x.sigmoid();
+  out.copy_(share.mul(x.mul(share.neg().add_(1)).add_(1)).mul_(grad.to(at::kFloat)));
+};
+
 }  // namespace npu_sim::ops

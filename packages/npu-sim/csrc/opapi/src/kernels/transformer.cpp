@@ -63,18 +63,22 @@ void halves(const Call& c) {
 
 // [B, N, S, D] or another order of four dims; 'cos' and 'sin' broadcast to it.
 void rotated(const Call& c) {
-  const auto& x = at(c, "x");
-  if (x.ndim != 4) rules::refuse(c, "x", nnop::describe(x), "4 dims");
+  const char* name = c.op().params[0].name;
+  const auto& x = rules::first_input(c);
+  if (x.ndim != 4) rules::refuse(c, name, nnop::describe(x), "4 dims");
   const int64_t mode = rules::number(c, "mode");
   if (mode < 0 || mode > 3) rules::refuse(c, "mode", std::to_string(mode), "0 to 3");
-  if (x.sizes()[3] % (mode == 3 ? 4 : 2)) rules::refuse(c, "x", nnop::describe(x), "an even last dim");
-  for (const char* name : {"cos", "sin"}) {
+  if (x.sizes()[3] % (mode == 3 ? 4 : 2)) rules::refuse(c, name, nnop::describe(x), "an even last dim");
+  for (const char* angle : {"cos", "sin"}) {
     rules::Shape s = rules::shape(x);
-    rules::broadcast_with(c, s, name, at(c, name));
+    rules::broadcast_with(c, s, angle, at(c, angle));
     if (!rules::equal(s, x.sizes()))
-      rules::refuse(c, name, nnop::describe(at(c, name)), "what broadcasts to 'x'");
+      rules::refuse(c, angle, nnop::describe(at(c, angle)), "what broadcasts to 'x'");
   }
-  rules::expect_outputs(c, x.sizes(), "that of 'x'");
+  for (const auto& [out, of] :
+       {std::pair("out", &x), {"dxOut", &x}, {"dcosOut", &at(c, "cos")}, {"dsinOut", &at(c, "sin")}})
+    if (const auto* one = rules::optional(c, out); one && one->numel())
+      rules::expect_shape(c, out, *one, of->sizes(), "that of what it belongs to");
 }
 
 // The partner of each number in its pair, turned by a quarter: of the other half, or the neighbour.
@@ -85,6 +89,10 @@ at::Tensor turned(const at::Tensor& x, int64_t mode) {
   }
   const at::Tensor pairs = x.unflatten(-1, {-1, 2});
   return at::cat({pairs.narrow(-1, 1, 1).neg(), pairs.narrow(-1, 0, 1)}, -1).flatten(-2);
+}
+
+void expect_simple(int64_t mode) {
+  if (mode > 1) throw nnop::NotSimulated("rotary embeddings of quarters, and those that reorder pairs");
 }
 
 }  // namespace
@@ -113,9 +121,21 @@ NPU_SIM_KERNEL(aclnnSwiGluGrad, halves) = [](In grad, In x, int64_t dim, Out out
   out.copy_(at::cat({at::silu_backward(g.mul(parts[1]), parts[0]), g.mul(at::silu(parts[0]))}, dim));
 };
 NPU_SIM_KERNEL(aclnnRotaryPositionEmbedding, rotated) = [](In x, In cos, In sin, int64_t mode, Out out) {
-  if (mode > 1) throw nnop::NotSimulated("rotary embeddings of quarters, and those that reorder pairs");
+  expect_simple(mode);
   const at::Tensor w = x.to(at::kFloat);
   out.copy_(w.mul(cos.to(at::kFloat)).add(turned(w, mode).mul(sin.to(at::kFloat))));
+};
+
+// A quarter back is the quarter's negative.
+NPU_SIM_KERNEL(aclnnRotaryPositionEmbeddingGrad, rotated) = [](In dy, In cos, In sin, OptIn x, int64_t mode,
+                                                               Out dx, OptIn dcos, OptIn dsin) {
+  expect_simple(mode);
+  const at::Tensor g = dy.to(at::kFloat);
+  dx.copy_(g.mul(cos.to(at::kFloat)).sub(turned(g.mul(sin.to(at::kFloat)), mode)));
+  if (!x) return;
+  const at::Tensor w = x->to(at::kFloat);
+  if (dcos && dcos->numel()) dcos->copy_(g.mul(w).sum_to_size(cos.sizes()));
+  if (dsin && dsin->numel()) dsin->copy_(g.mul(turned(w, mode)).sum_to_size(sin.sizes()));
 };
 
 }  // namespace npu_sim::ops
