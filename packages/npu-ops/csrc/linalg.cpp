@@ -47,11 +47,13 @@ std::tuple<at::Tensor&, at::Tensor&, at::Tensor&> svd_out(const at::Tensor& a, b
   return run_out<svd_op>(std::tie(u, s, vh), a, full, vectors, driver);
 }
 
-// A X = B, or X A = B, whose transpose is a system of the transpose of A.
+// A X = B, or X A = B, whose transpose is a system of the transpose of A. torch leaves the conjugation of a
+// view to this operator.
 at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left, bool unitriangular) {
   c10::DeviceGuard guard(common_device("linalg_solve_triangular", false, a, b));
   at::native::checkInputsSolver(a, b, left, "linalg.solve_triangular");
-  auto [rhs, factor] = at::native::_linalg_broadcast_batch_dims(b, a, /*name=*/nullptr);
+  auto [rhs, factor] =
+      at::native::_linalg_broadcast_batch_dims(b.resolve_conj(), a.resolve_conj(), /*name=*/nullptr);
   for (const at::Tensor& t : {rhs, factor}) check_dtype("linalg_solve_triangular", t, kExact);
   at::Tensor x = empty(rhs.sizes(), rhs.scalar_type());
   if (x.numel() == 0) return x;

@@ -80,6 +80,18 @@ def test_singular_values_and_vectors_make_the_matrix_again(full: bool) -> None:
     torch.testing.assert_close(made.cpu(), a, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("view", [torch.conj, torch.adjoint])
+@pytest.mark.parametrize("left", [False, True])
+def test_a_triangular_system_of_a_conjugated_view(view: Callable[[Tensor], Tensor], left: bool) -> None:
+    torch.manual_seed(1)
+    a = torch.randn(3, 3, dtype=torch.complex64).triu() + 3 * torch.eye(3)
+    b = torch.randn(3, 3, dtype=torch.complex64)
+    upper = view is torch.conj
+    want = torch.linalg.solve_triangular(view(a), b.conj(), upper=upper, left=left)
+    found = torch.linalg.solve_triangular(view(a.npu()), b.npu().conj(), upper=upper, left=left)
+    torch.testing.assert_close(found.cpu(), want)
+
+
 def test_batch_norm_in_steps_is_batch_norm() -> None:
     torch.manual_seed(0)
     x, g = torch.randn(4, 3, 5, 5), torch.randn(4, 3, 5, 5)
