@@ -160,3 +160,21 @@ def test_a_library_that_is_not_there_is_named(npu: Any, library: Path) -> None:
         npu.NPUPluggableAllocator("/nothing.so", "take", "give_back")
     with pytest.raises(AttributeError, match="wrong_name"):
         npu.NPUPluggableAllocator(str(library), "wrong_name", "give_back")
+
+
+def test_statistics_tell_what_each_private_pool_holds(npu: Any) -> None:
+    pool = npu.MemPool()
+    with npu.use_mem_pool(pool):
+        x = torch.ones(1 << 22, device="npu")
+    key = "reserved_bytes_by_private_pools"
+    held = npu.memory.memory_stats_as_nested_dict()[key][pool.id]
+    first, second = pool.id
+    assert held["all"]["current"] == held["large_pool"]["current"] >= 1 << 24
+    assert npu.memory_stats()[f"{key}.{first}_{second}.all.current"] == held["all"]["current"]
+    name = pool.id
+    del x, pool
+    npu.synchronize()
+    npu.empty_cache()
+    freed = npu.memory.memory_stats_as_nested_dict()[key][name]
+    assert freed["all"]["current"] == 0
+    assert freed["all"]["peak"] == held["all"]["peak"]

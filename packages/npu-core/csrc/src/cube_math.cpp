@@ -20,11 +20,14 @@ int32_t cube_math(npu_cube kind) noexcept {
   const int32_t type = g_types[kind].load(std::memory_order_relaxed);
   if (type != 0 || kind != NPU_CUBE_MATMUL) return type;
   try {
-    // torch.set_float32_matmul_precision("high" or "medium"): hf32 is what this device has for it.
-    const bool exact = at::globalContext().float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
-    return exact ? 0 : kHf32;
+    // torch.set_float32_matmul_precision("high" or "medium") is kept as TF32 for CUDA's products; hf32 is
+    // what this device has for it. The general question is asked of three backends and takes longer than an
+    // enqueue may.
+    const auto precision =
+        at::globalContext().float32Precision(at::Float32Backend::CUDA, at::Float32Op::MATMUL);
+    return precision == at::Float32Precision::TF32 ? kHf32 : 0;
   } catch (const std::exception&) {
-    return 0;  // torch refuses a mixture of its settings; asking for it says so
+    return 0;  // torch refuses a mixture of its settings; asking torch for it says so
   }
 }
 
