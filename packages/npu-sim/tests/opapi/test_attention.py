@@ -126,6 +126,7 @@ HIDDEN = {
     "all of the mask": (1, GIVEN.view(1, 1, S, T), (0, 0), GIVEN),
     "above the diagonal": (2, COMPRESSED, (0, 0), AHEAD > 0),
     "above the lower diagonal": (3, COMPRESSED, (0, 0), AHEAD > T - S),
+    "nothing of an endless band": (4, COMPRESSED, (2**63 - 1, 2**63 - 1), AHEAD > T),
     "outside of a band": (4, COMPRESSED, (1, 1), (AHEAD > T - S + 1) | (AHEAD < T - S - 1)),
 }
 
@@ -220,6 +221,13 @@ def test_a_row_that_sees_nothing_gives_zeros(cann: Cann) -> None:
     (out, *_), gradients = attend(cann, "BNSD", q, k, v, sparse=3, mask=COMPRESSED)
     assert torch.equal(out[:, :, : T - S], torch.zeros(B, N, T - S, D))
     assert torch.isfinite(torch.cat([g.flatten() for g in gradients(torch.randn_like(out))])).all()
+
+
+def test_without_keys_the_result_is_zeros(cann: Cann) -> None:
+    q, k, v = inputs(kv=0)
+    (out, *_), gradients = attend(cann, "BNSD", q, k, v)
+    assert not out.any()
+    assert not gradients(torch.ones_like(out))[0].any()
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

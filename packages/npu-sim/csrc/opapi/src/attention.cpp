@@ -6,6 +6,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "by_name.h"
@@ -120,7 +121,9 @@ class Scores {
     const Tensor i = at::arange(one_.q_len, at::TensorOptions(at::kLong)).unsqueeze(1),
                  j = at::arange(one_.kv_len, at::TensorOptions(at::kLong)).unsqueeze(0);
     const Tensor ahead = j.sub(i);  // how far a column is right of the diagonal from the upper left
-    const int64_t before = number(c_, "preTokens"), after = number(c_, "nextTokens");
+    constexpr int64_t kFar = int64_t{1} << 40;  // beyond every sequence, and sums of it fit
+    const int64_t before = std::clamp(number(c_, "preTokens"), -kFar, kFar),
+                  after = std::clamp(number(c_, "nextTokens"), -kFar, kFar);
     switch (mode) {
       case kLeftUp:
         return ahead.gt(0);
@@ -190,7 +193,12 @@ Tensor shares(const Tensor& x, const Tensor& most, const Tensor& sum) {
 void forward(const Call& c) {
   refuse_ropes(c);
   const Sizes s = sizes(c);
-  if (const Tensor q = given(c, {"query"}); !q.defined()) return;
+  if (!given(c, {"query"}).defined()) return;
+  if (!given(c, {"key"}).defined() || !given(c, {"value"}).defined()) {  // nothing to attend to
+    for (const char* out : {"attentionOutOut", "softmaxMaxOut", "softmaxSumOut"})
+      if (const Tensor t = given(c, {out}); t.defined()) t.zero_();
+    return;
+  }
   const Tensor q = wide_by_head(c, {"query"}, s.heads), k = wide_by_head(c, {"key"}, s.heads_kv),
                v = wide_by_head(c, {"value"}, s.heads_kv), sink = sink_of(c);
   const Tensor target = given(c, {"attentionOutOut"}), max_out = given(c, {"softmaxMaxOut"}),
@@ -218,7 +226,11 @@ void backward(const Call& c) {
   refuse_ropes(c);
   const Sizes s = sizes(c);
   const Tensor dq_out = given(c, {"dqOut"}), dk_out = given(c, {"dkOut"}), dv_out = given(c, {"dvOut"});
-  if (!dq_out.defined() || !dk_out.defined() || !dv_out.defined()) return;
+  if (!dq_out.defined() || !dk_out.defined() || !dv_out.defined()) {  // no score, so no gradient
+    for (const Tensor& t : {dq_out, dk_out, dv_out})
+      if (t.defined()) t.zero_();
+    return;
+  }
   const Tensor q = wide_by_head(c, {"query"}, s.heads), k = wide_by_head(c, {"keyIn"}, s.heads_kv),
                v = wide_by_head(c, {"value"}, s.heads_kv), dy = wide_by_head(c, {"dy"}, s.heads),
                sink = sink_of(c);
