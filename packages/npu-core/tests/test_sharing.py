@@ -1,5 +1,6 @@
 """Tensors and events that two processes use: what one does the other sees, and memory goes back when both let go."""
 
+import gc
 import subprocess
 import sys
 from typing import Any
@@ -63,6 +64,14 @@ def other(npu: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert made.process.exitcode == 0
 
 
+def allocated(npu: Any) -> int:
+    """Bytes in use, without what earlier tests left to the garbage collector."""
+    gc.collect()
+    npu.synchronize()
+    npu.ipc_collect()
+    return int(npu.memory_allocated())
+
+
 def test_both_processes_use_the_same_memory(npu: Any, other: Any) -> None:
     x = torch.arange(6.0, device="npu")
     assert other.run("out = (str(x.device), x.tolist()); x.mul_(2); torch.npu.synchronize()", "x", x) == (
@@ -106,9 +115,7 @@ def test_parameters_dtypes_and_empty_tensors_arrive_as_they_were(npu: Any, other
 
 
 def test_memory_that_the_sender_frees_is_kept_until_the_receiver_lets_go(npu: Any, other: Any) -> None:
-    npu.synchronize()
-    npu.ipc_collect()
-    before = npu.memory_allocated()
+    before = allocated(npu)
     x = torch.full((1 << 18,), 7.0, device="npu")
     other.run("pass", "x", x)
     del x
@@ -122,9 +129,7 @@ def test_memory_that_the_sender_frees_is_kept_until_the_receiver_lets_go(npu: An
 
 
 def test_memory_that_the_receiver_let_go_before_is_free_at_once(npu: Any, other: Any) -> None:
-    npu.synchronize()
-    npu.ipc_collect()
-    before = npu.memory_allocated()
+    before = allocated(npu)
     x = torch.ones(1 << 18, device="npu")
     for _ in range(3):
         other.run("del x", "x", x)
@@ -134,8 +139,7 @@ def test_memory_that_the_receiver_let_go_before_is_free_at_once(npu: Any, other:
 
 
 def test_a_thousand_messages_leave_nothing_behind(npu: Any, other: Any) -> None:
-    npu.ipc_collect()
-    before = npu.memory_allocated()
+    before = allocated(npu)
     x = torch.ones(100, device="npu")
     for i in range(1000):
         assert other.run("out = t[0].item(); del t", "t", x + i) == 1 + i
