@@ -2,8 +2,9 @@
 
 Every function that a header of npu-cann declares and a source defines, or every one of a header that is itself given
 instead of sources that define it by macro, is compiled as ``npu_sim_untraced_X`` (RENAMED.h, included before all
-else), and OUT.cpp exports X: a branch and a jump while nothing is traced, else X with a line of its arguments. The
-parameters' names and types come from the headers; ``traced_arrays.yaml`` says which pointers are arrays.
+else), and OUT.cpp exports X: a branch and a call while nothing is traced, else X with a line of its arguments. No
+exception leaves it: a client may be C. The parameters' names and types come from the headers; ``traced_arrays.yaml``
+says which pointers are arrays.
 A file is only touched when its content changes.
 """
 
@@ -23,6 +24,14 @@ PREFIX = "npu_sim_untraced_"
 HEADERS = npu_cann.INCLUDE_DIR / "npu" / "cann"
 #: Traced where they are defined, since a function of a variable number of arguments cannot be called on.
 BY_HAND = {"aclAppLog"}
+#: What a function of each type answers when memory for its own objects is short, or another exception got that far.
+FAILURES = {
+    "aclError": "ACL_ERROR_BAD_ALLOC",
+    "rtError_t": "ACL_ERROR_BAD_ALLOC",
+    "aclnnStatus": "ACLNN_ERR_INNER",
+    "HcclResult": "HCCL_E_MEMORY",
+    "msptiResult": "MSPTI_ERROR_INNER",
+}
 LENGTHS = {"length", "len", "msgLen", "configLength"}
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -96,7 +105,7 @@ def traced(function: Function, arrays: dict[str, str]) -> Iterator[str]:
     elif {"dsts", "srcs"} <= kinds.keys():
         chain += f".copies(dsts, srcs, {arrays['dsts']})"
     yield f'extern "C" {function.answer} {PREFIX}{function.name}({declared});'
-    yield f"{function.answer} {function.name}({declared}) {{"
+    yield f"{function.answer} {function.name}({declared}) try {{"
     yield f"  if (!tracing()) [[likely]] return {call};"
     if function.answer == "void":
         yield f"  {call};"
@@ -105,6 +114,10 @@ def traced(function: Function, arrays: dict[str, str]) -> Iterator[str]:
         yield f"  const auto answer = {call};"
         yield f'  TracedCall("{function.name}", answer){chain};'
         yield "  return answer;"
+    yield "} catch (const std::exception& error) {"
+    yield f'  fail(ACL_ERROR_BAD_ALLOC, std::string("{function.name}: ") + error.what());'
+    if function.answer != "void":
+        yield f"  return {FAILURES.get(function.answer, '{}')};"
     yield "}"
 
 
@@ -114,6 +127,11 @@ HEAD = """\
 {includes}
 #pragma GCC visibility pop
 
+#include <exception>
+#include <string>
+
+#include "npu/cann/error.h"
+#include "npu_sim/error.h"
 #include "npu_sim/traced_call.h"
 
 using namespace npu_sim;

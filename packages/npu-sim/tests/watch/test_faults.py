@@ -91,6 +91,45 @@ def test_kernels_that_fail_and_hang() -> None:
     assert "injected by NPU_SIM_FAULTS: aicore:aclnnAdd@2" in done.stdout
 
 
+@pytest.mark.parametrize("reset", ["aclrtResetDevice", "aclrtResetDeviceForce"])
+def test_resetting_the_device_ends_a_kernel_that_hangs(reset: str) -> None:
+    done = run(f"""
+    import time, torch
+    from conftest import Cann
+    cann = Cann()   # one more user of the device
+    x, out = torch.ones(8), torch.zeros(8)
+    with faults.inject("hang"), cann.arguments("aclnnAdd", x, x, 1, out) as call:
+        size, executor = call.prepare()
+        call.launch(executor, None, size)
+        fails(507046, "aclrtSynchronizeDeviceWithTimeout", 50)
+        began = time.perf_counter()
+        while acl.code("aclrtResetDevice" if {reset!r} == "aclrtResetDevice" else {reset!r}, 0) == 0:
+            pass        # every aclrtSetDevice counts
+        assert time.perf_counter() - began < 5
+        call.buffers.clear()
+    acl.check("aclrtSetDevice", 0)
+    cann.run("aclnnAdd", x, x, 1, out)
+    assert out.eq(2).all()
+    """)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_operator_that_hangs_is_a_fault_of_the_device_after_its_time() -> None:
+    done = run("""
+    import torch
+    from conftest import Cann
+    cann = Cann()
+    acl.check("aclrtSetOpExecuteTimeOutV2", 100_000, ctypes.byref(ctypes.c_uint64()))   # microseconds
+    x, out = torch.ones(8), torch.zeros(8)
+    with faults.inject("hang"), cann.arguments("aclnnAdd", x, x, 1, out) as call:
+        size, executor = call.prepare()
+        call.launch(executor, None, size)
+        message = fails(507014, "aclrtSynchronizeDeviceWithTimeout", 20_000)
+        assert "aclnnAdd" in message, message
+    """)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("rules", ["oops", "oom@0", "slow", "aicore=3", "hang/1", "oom@3,,"])
 def test_rules_that_are_none_are_refused_with_what_they_look_like(rules: str) -> None:
     done = run(f"""

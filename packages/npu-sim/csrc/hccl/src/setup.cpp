@@ -90,6 +90,9 @@ HcclResult HcclCommInitAll(uint32_t ndev, int32_t* devices, HcclComm* comms) {
   if (!devices || !comms) return refuse(HCCL_E_PTR, std::string(name) + ": devices or comms is null");
   if (ndev == 0) return refuse(HCCL_E_PARA, std::string(name) + ": ndev must be at least 1");
   if (int code = ready()) return machine_refused(code);
+  if (const auto most = static_cast<uint32_t>(device_count()); ndev > most)
+    return refuse(HCCL_E_PARA, std::string(name) + ": ndev must be at most " + std::to_string(most) +
+                                   ", as many as there are devices, found " + std::to_string(ndev));
   std::vector<Device*> opened(ndev);
   for (uint32_t i = 0; i < ndev; ++i)
     if (int code = open_device(devices[i], &opened[i])) return machine_refused(code);

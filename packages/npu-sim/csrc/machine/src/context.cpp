@@ -52,6 +52,8 @@ void Context::destroy() {
     std::lock_guard lock(mutex_);
     mine.swap(streams_);
   }
+  for (const auto& weak : mine)  // all at once: one may wait for another that hangs
+    if (auto stream = weak.lock()) stream->let_go();
   for (const auto& weak : mine)
     if (auto stream = weak.lock()) {
       if (!stream->on_worker()) stream->wait(stream->submitted(), Clock::time_point::max());

@@ -58,7 +58,8 @@ int hang(Stream& stream) {
     const int64_t limit = op_execute_timeout_us.load();
     return limit >= 0 && Clock::now() - begin > std::chrono::microseconds(limit);
   };
-  while (!too_long() && !stream.aborted() && !exiting.load() && !stream.device.fault() && !stream.closed())
+  while (!too_long() && !stream.aborted() && !stream.gone() && !exiting.load() && !stream.device.fault() &&
+         !stream.closed())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   return 0;
 }

@@ -34,12 +34,20 @@ Ranges& ranges() {
 }
 
 // One domain a name, kept for ever: records refer to it after it was destroyed.
+struct Domains {
+  std::mutex mutex;
+  std::map<const char*, mstxDomainRegistration_st> by_name;
+};
+
+Domains& domains() {
+  static auto* d = new Domains;
+  return *d;
+}
+
 mstxDomainHandle_t domain_called(const char* name) {
-  static std::mutex mutex;
-  static auto* domains = new std::map<const char*, mstxDomainRegistration_st>;
   const char* kept = npu_sim::keep_text(name, std::strlen(name));
-  std::lock_guard lock(mutex);
-  return &domains->try_emplace(kept, mstxDomainRegistration_st{kept}).first->second;
+  std::lock_guard lock(domains().mutex);
+  return &domains().by_name.try_emplace(kept, mstxDomainRegistration_st{kept}).first->second;
 }
 
 bool observed() { return npu_sim::activity_observer.load(std::memory_order_acquire) != nullptr; }
@@ -80,7 +88,14 @@ void end(mstxRangeId id) {
   npu_sim::mark_activity(MarkActivity::Phase::end, "", range.domain, id, range.stream);
 }
 
-const char* name_of(mstxDomainHandle_t handle) { return handle ? handle->name : kDefaultDomain; }
+// Of a handle that names no domain, the default one's: these functions answer no code.
+const char* name_of(mstxDomainHandle_t handle) {
+  if (!handle || !observed()) return kDefaultDomain;
+  std::lock_guard lock(domains().mutex);
+  for (const auto& [name, domain] : domains().by_name)
+    if (&domain == handle) return name;
+  return kDefaultDomain;
+}
 
 }  // namespace
 

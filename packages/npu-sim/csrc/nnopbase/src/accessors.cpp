@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What can be asked of the ABI's objects, and the address of a tensor.
+#include "living.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/export.h"
 #include "npu_sim/nnop/objects.h"
 
 using npu_sim::fail;
-using npu_sim::nnop::alive;
 using npu_sim::nnop::Dims;
+using npu_sim::nnop::living;
 
 namespace {
 
@@ -15,7 +16,7 @@ template <class T>
 aclnnStatus check(const char* call, const T* object, bool outputs_given) {
   if (!object || !outputs_given)
     return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(call) + ": an argument is null");
-  if (!alive(object))
+  if (!living(object))
     return fail(ACLNN_ERR_PARAM_INVALID,
                 std::string(call) + ": the object was destroyed, or is not of its type");
   return ACLNN_SUCCESS;

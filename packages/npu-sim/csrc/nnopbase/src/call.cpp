@@ -2,7 +2,9 @@
 // Reading a call, and the executor's memory.
 #include "npu_sim/nnop/call.h"
 
-#include <cstdlib>
+#include <new>
+
+#include "slots.h"
 
 namespace npu_sim::nnop {
 
@@ -31,9 +33,7 @@ using npu_sim::nnop::Kind;
 using npu_sim::nnop::Param;
 
 aclOpExecutor* aclOpExecutor::clone() const {
-  void* block = std::malloc(bytes_);
-  if (!block) throw std::bad_alloc();
-  auto* copy = new (block) aclOpExecutor(*op_, bytes_);
+  auto* copy = new (npu_sim::nnop::take_block(bytes_)) aclOpExecutor(*op_, bytes_);
   copy->workspace_ = workspace_;
   copy->slots_ = slots_;
   std::memcpy(static_cast<void*>(copy + 1), static_cast<const void*>(this + 1),
@@ -42,9 +42,10 @@ aclOpExecutor* aclOpExecutor::clone() const {
 }
 
 void aclOpExecutor::destroy(aclOpExecutor* e) {
+  const size_t bytes = e->bytes_;
   e->magic.store(0, std::memory_order_relaxed);
   e->~aclOpExecutor();
-  std::free(e);
+  npu_sim::nnop::give_block(e, bytes);
 }
 
 bool aclOpExecutor::rebind(void* const* addrs, size_t n) {

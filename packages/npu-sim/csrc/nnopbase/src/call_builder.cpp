@@ -3,6 +3,8 @@
 
 #include <cstdlib>
 
+#include "slots.h"
+
 namespace npu_sim::nnop {
 
 namespace {
@@ -154,9 +156,7 @@ void CallBuilder::write(uint32_t i, Call::Slot& slot) {
 
 aclOpExecutor* CallBuilder::build() {
   const uint32_t bytes = measure();
-  void* block = std::malloc(bytes);
-  if (!block) throw std::bad_alloc();
-  e_ = new (block) aclOpExecutor(op_, bytes);
+  e_ = new (take_block(bytes)) aclOpExecutor(op_, bytes);
   used_ = sizeof(aclOpExecutor);
   e_->slots_ = take(op_.count * sizeof(Call::Slot));
   for (uint32_t i = 0; i < op_.count; ++i) write(i, e_->at<Call::Slot>(e_->slots_)[i]);

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What the owner of an executor may do with it: repeat it with other addresses, or drop it.
+#include "living.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/call.h"
 #include "npu_sim/nnop/export.h"
 
 using npu_sim::fail;
 using npu_sim::nnop::FlatTensor;
+using npu_sim::nnop::living;
 
 namespace {
 
 aclnnStatus check(const char* call, const aclOpExecutor* e) {
   if (!e) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(call) + ": executor is null");
-  if (!e->alive())
+  if (!living(e))
     return fail(ACLNN_ERR_PARAM_INVALID, std::string(call) + ": the executor was consumed or destroyed");
   return ACLNN_SUCCESS;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "accesses.h"
+#include "living.h"
 #include "npu_sim/activity.h"
 #include "npu_sim/error.h"
 #include "npu_sim/memory.h"
@@ -92,7 +93,7 @@ int run(const Call& call, const void* workspace) {
 
 aclnnStatus check(const Operator& op, void* workspace, uint64_t size, const aclOpExecutor* e) {
   if (!e) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(op.name) + ": executor is null");
-  if (!e->alive() || &e->op() != &op)
+  if (!living(e) || &e->op() != &op)
     return fail(ACLNN_ERR_PARAM_INVALID,
                 std::string(op.name) + ": the executor is not one that this operator's first phase gave");
   const uint64_t needed = e->workspace_bytes();

@@ -2,13 +2,14 @@
 // Creation and destruction of the ABI's objects.
 #include "npu_sim/nnop/objects.h"
 
+#include "living.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/export.h"
 
 using npu_sim::fail;
-using npu_sim::nnop::alive;
 using npu_sim::nnop::Dims;
 using npu_sim::nnop::kMaxDescriptorDims;
+using npu_sim::nnop::living;
 
 namespace {
 
@@ -45,8 +46,9 @@ aclnnStatus describe(aclTensor& t, const int64_t* view, uint64_t view_n, aclData
 template <class T>
 aclnnStatus destroy(const T* p) {
   if (!p) return ACLNN_SUCCESS;
-  if (!alive(p)) return fail(ACLNN_ERR_PARAM_INVALID, "an object was destroyed twice, or is not of its type");
-  delete p;
+  if (!living(p))
+    return fail(ACLNN_ERR_PARAM_INVALID, "an object was destroyed twice, or is not of its type");
+  npu_sim::nnop::drop(p);
   return ACLNN_SUCCESS;
 }
 
@@ -56,7 +58,7 @@ A* make_array(const V* value, uint64_t size) {
     fail(ACLNN_ERR_PARAM_NULLPTR, "an array's values are null, but their count is not 0");
     return nullptr;
   }
-  A* a = new A;
+  A* a = npu_sim::nnop::make<A>();
   a->v.assign(value, value + size);
   return a;
 }
@@ -65,9 +67,9 @@ A* make_array(const V* value, uint64_t size) {
 template <class L>
 aclnnStatus destroy_list(const L* list) {
   if (!list) return ACLNN_SUCCESS;
-  if (!alive(list)) return fail(ACLNN_ERR_PARAM_INVALID, "a list was destroyed twice, or is not one");
+  if (!living(list)) return fail(ACLNN_ERR_PARAM_INVALID, "a list was destroyed twice, or is not one");
   for (const auto* e : list->v) destroy(e);
-  delete list;
+  npu_sim::nnop::drop(list);
   return ACLNN_SUCCESS;
 }
 
@@ -77,11 +79,12 @@ NPU_SIM_ABI aclTensor* aclCreateTensor(const int64_t* viewDims, uint64_t viewDim
                                        const int64_t* stride, int64_t offset, aclFormat format,
                                        const int64_t* storageDims, uint64_t storageDimsNum,
                                        void* tensorData) {
-  auto t = std::make_unique<aclTensor>();
-  if (describe(*t, viewDims, viewDimsNum, dataType, stride, offset, format, storageDims, storageDimsNum,
-               tensorData))
-    return nullptr;
-  return t.release();
+  aclTensor* t = npu_sim::nnop::make<aclTensor>();
+  if (!describe(*t, viewDims, viewDimsNum, dataType, stride, offset, format, storageDims, storageDimsNum,
+                tensorData))
+    return t;
+  npu_sim::nnop::drop(t);
+  return nullptr;
 }
 
 NPU_SIM_ABI aclnnStatus aclInitTensor(aclTensor* tensor, const int64_t* viewDims, uint64_t viewDimsNum,
@@ -89,7 +92,8 @@ NPU_SIM_ABI aclnnStatus aclInitTensor(aclTensor* tensor, const int64_t* viewDims
                                       aclFormat format, const int64_t* storageDims, uint64_t storageDimsNum,
                                       void* tensorDataAddr) {
   if (!tensor) return fail(ACLNN_ERR_PARAM_NULLPTR, "aclInitTensor: tensor is null");
-  if (!alive(tensor)) return fail(ACLNN_ERR_PARAM_INVALID, "aclInitTensor: tensor is not a living aclTensor");
+  if (!living(tensor))
+    return fail(ACLNN_ERR_PARAM_INVALID, "aclInitTensor: tensor is not a living aclTensor");
   return describe(*tensor, viewDims, viewDimsNum, dataType, stride, offset, format, storageDims,
                   storageDimsNum, tensorDataAddr);
 }
@@ -101,7 +105,7 @@ NPU_SIM_ABI aclScalar* aclCreateScalar(void* value, aclDataType dataType) {
          "aclCreateScalar: no value, or no such dtype");
     return nullptr;
   }
-  auto* s = new aclScalar;
+  auto* s = npu_sim::nnop::make<aclScalar>();
   s->dtype = dataType;
   std::memcpy(s->value, value, bytes);
   return s;

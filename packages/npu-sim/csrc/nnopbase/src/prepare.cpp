@@ -4,6 +4,7 @@
 
 #include "call_builder.h"
 #include "executor_cache.h"
+#include "living.h"
 #include "npu_sim/error.h"
 #include "npu_sim/nnop/operator.h"
 #include "npu_sim/settings.h"
@@ -31,7 +32,7 @@ std::string dtype_list(uint64_t mask) {
 }
 
 void check_tensor(const Operator& op, const Param& p, const aclTensor* t, const SocProfile& soc) {
-  if (!alive(t)) refuse(op, p, "is not a living aclTensor");
+  if (!living(t)) refuse(op, p, "is not a living aclTensor");
   const uint64_t bit = t->dtype >= 0 && t->dtype < 64 ? uint64_t{1} << t->dtype : 0;
   if (dtype_bits(t->dtype) == 0 || (p.dtypes && !(p.dtypes & bit)))
     refuse(op, p,
@@ -50,7 +51,7 @@ bool may_be_null(const Operator& op, uint32_t i) {
 
 template <class T>
 void check_handle(const Operator& op, const Param& p, uint64_t word, const char* type) {
-  if (!alive(reinterpret_cast<const T*>(word))) refuse(op, p, std::string("is not a living ") + type);
+  if (!living(reinterpret_cast<const T*>(word))) refuse(op, p, std::string("is not a living ") + type);
 }
 
 void check_param(const Operator& op, uint32_t i, uint64_t word, const SocProfile& soc) {
@@ -75,7 +76,7 @@ void check_param(const Operator& op, uint32_t i, uint64_t word, const SocProfile
     case Kind::scalars:
       check_handle<aclScalarList>(op, p, word, "aclScalarList");
       for (auto* s : reinterpret_cast<const aclScalarList*>(word)->v)
-        if (!alive(s)) refuse(op, p, "holds something that is not a living aclScalar");
+        if (!living(s)) refuse(op, p, "holds something that is not a living aclScalar");
       break;
     case Kind::ints:
       check_handle<aclIntArray>(op, p, word, "aclIntArray");

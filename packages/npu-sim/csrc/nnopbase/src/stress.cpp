@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "living.h"
 #include "npu_sim/error.h"
 #include "npu_sim/machine.h"
 #include "npu_sim/memory.h"
@@ -40,7 +41,7 @@ NPU_SIM_ABI aclnnStatus aclDumpOpTensors(const char* opType, const char* opName,
   if (!opType || !opName || (!tensors && inputTensorNum + outputTensorNum))
     return fail(ACLNN_ERR_PARAM_NULLPTR, "aclDumpOpTensors: opType, opName and tensors must not be null");
   for (size_t i = 0; i < inputTensorNum + outputTensorNum; ++i)
-    if (!npu_sim::nnop::alive(tensors[i]))
+    if (!npu_sim::nnop::living(tensors[i]))
       return fail(ACLNN_ERR_PARAM_INVALID,
                   "aclDumpOpTensors: tensor " + std::to_string(i) + " is not living");
   return fail(ACL_ERROR_DUMP_NOT_RUN, "aclDumpOpTensors: npu-sim writes no dumps of tensors");

@@ -3,6 +3,7 @@
 #include <bit>
 #include <string>
 
+#include "living.h"
 #include "npu_sim/json.h"
 #include "npu_sim/nnop/objects.h"
 #include "npu_sim/stream.h"
@@ -25,7 +26,7 @@ std::string dims(const Dims& d) {
 }
 
 std::string tensor(const aclTensor* t) {
-  if (!alive(t)) return t ? "\"not a tensor\"" : "null";
+  if (!living(t)) return t ? "\"not a tensor\"" : "null";
   return Json()
       .raw("shape", dims(t->sizes))
       .raw("strides", dims(t->strides))
@@ -48,7 +49,7 @@ std::string number(const unsigned char* bytes) {
 }
 
 std::string scalar(const aclScalar* s) {
-  if (!alive(s)) return s ? "\"not a scalar\"" : "null";
+  if (!living(s)) return s ? "\"not a scalar\"" : "null";
   std::string value;
   switch (s->dtype) {
     case ACL_FLOAT:
@@ -83,29 +84,29 @@ std::string argument(const Param& p, uint64_t word) {
       return tensor(reinterpret_cast<const aclTensor*>(word));
     case Kind::tensors: {
       auto* l = reinterpret_cast<const aclTensorList*>(word);
-      return alive(l) ? list(l->v, tensor) : "\"not a tensor list\"";
+      return living(l) ? list(l->v, tensor) : "\"not a tensor list\"";
     }
     case Kind::scalar:
       return scalar(reinterpret_cast<const aclScalar*>(word));
     case Kind::scalars: {
       auto* l = reinterpret_cast<const aclScalarList*>(word);
-      return alive(l) ? list(l->v, scalar) : "\"not a scalar list\"";
+      return living(l) ? list(l->v, scalar) : "\"not a scalar list\"";
     }
     case Kind::ints: {
       auto* l = reinterpret_cast<const aclIntArray*>(word);
-      return alive(l) ? list(l->v, [](int64_t v) { return std::to_string(v); }) : "\"not an int array\"";
+      return living(l) ? list(l->v, [](int64_t v) { return std::to_string(v); }) : "\"not an int array\"";
     }
     case Kind::floats: {
       auto* l = reinterpret_cast<const aclFloatArray*>(word);
-      return alive(l)
+      return living(l)
                  ? list(l->v,
                         [](float v) { return number<float>(reinterpret_cast<const unsigned char*>(&v)); })
                  : "\"not a float array\"";
     }
     case Kind::bools: {
       auto* l = reinterpret_cast<const aclBoolArray*>(word);
-      return alive(l) ? list(l->v, [](unsigned char v) { return std::string(v ? "true" : "false"); })
-                      : "\"not a bool array\"";
+      return living(l) ? list(l->v, [](unsigned char v) { return std::string(v ? "true" : "false"); })
+                       : "\"not a bool array\"";
     }
     case Kind::string:
       return json_text(reinterpret_cast<const char*>(word));

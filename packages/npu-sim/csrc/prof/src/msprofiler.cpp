@@ -72,9 +72,10 @@ aclError aclprofFinalize() { return prof::close_session(); }
 aclprofConfig* aclprofCreateConfig(uint32_t* deviceIdList, uint32_t deviceNums,
                                    aclprofAicoreMetrics /*metrics*/, const aclprofAicoreEvents* aicoreEvents,
                                    uint64_t dataTypeConfig) {
-  if ((deviceNums && !deviceIdList) || aicoreEvents) {
+  constexpr uint32_t kMost = 64;  // as many as a command to the clients holds
+  if ((deviceNums && !deviceIdList) || deviceNums > kMost || aicoreEvents) {
     fail(ACL_ERROR_INVALID_PARAM,
-         "a profiling config needs deviceNums devices in deviceIdList, and no aicoreEvents");
+         "a profiling config needs deviceNums devices in deviceIdList, at most 64, and no aicoreEvents");
     return nullptr;
   }
   auto* config = new aclprofConfig;

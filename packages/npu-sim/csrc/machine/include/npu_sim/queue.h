@@ -64,6 +64,9 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   void abort(int code);
   void resume();
   bool aborted() const { return aborted_.load(std::memory_order_acquire); }
+  // A kernel that hangs ends: the device is being reset.
+  void let_go() { let_go_.store(true, std::memory_order_release); }
+  bool gone() const { return let_go_.load(std::memory_order_acquire); }
   // Ends the worker when the queue is empty; no task is taken any more.
   void close();
   bool closed();
@@ -116,6 +119,7 @@ class NPU_SIM_API Stream : public std::enable_shared_from_this<Stream> {
   alignas(64) std::atomic<int> waiters_{0};
   std::atomic<bool> stop_on_failure_{false};
   std::atomic<bool> aborted_{false};
+  std::atomic<bool> let_go_{false};
   std::atomic<uint32_t> aborts_{0};
   std::atomic<int> abort_code_{0};
   std::atomic<bool> failed_{false};
