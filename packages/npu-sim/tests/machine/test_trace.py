@@ -126,3 +126,34 @@ def test_a_child_of_fork_writes_a_file_of_its_own(run: Run, tmp_path: Path) -> N
     )
     for process in done.stdout.split():
         assert [line["call"] for line in lines(tmp_path / f"trace.{process}")] == ["aclrtGetDeviceCount"]
+
+
+def test_times_of_a_model_are_labelled_as_modelled_wherever_they_are_written(run: Run, tmp_path: Path) -> None:
+    code = f"""
+        acl.lib.aclprofCreateConfig.restype = ctypes.c_void_p
+        config = acl.lib.aclprofCreateConfig((ctypes.c_uint32 * 1)(0), 1, 255, None, ctypes.c_uint64(2))
+        folder = {str(tmp_path)!r}.encode()
+        acl.check("aclprofInit", folder, len(folder))
+        acl.check("aclprofStart", config)
+        p, begin, end = acl.malloc(64), acl.event(), acl.event()
+        acl.check("aclrtRecordEvent", begin, None)
+        acl.check("aclrtMemsetAsync", p, 64, 0, 64, None)
+        acl.check("aclrtRecordEvent", end, None)
+        acl.check("aclrtSynchronizeEvent", end)
+        acl.check("aclrtEventElapsedTime", ctypes.byref(ctypes.c_float()), begin, end)
+        acl.check("aclprofStop", config)
+        acl.check("aclprofFinalize")
+        """
+    for timing in ("host", "model"):
+        trace = tmp_path / timing
+        done = run(code, NPU_SIM_TRACE=str(trace), NPU_SIM_TIMING=timing, NPU_SIM_PEAK="100,1000")
+        assert done.returncode == 0, done.stderr
+        (session,) = tmp_path.glob("PROF_*/npu_sim.jsonl")
+        rows = [*lines(session), *lines(trace)]
+        session.unlink()
+        session.parent.rmdir()
+        times = [row for row in rows if row.get("kind") == "copy" or row.get("call") == "aclrtEventElapsedTime"]
+        assert len(times) == 2
+        assert [row.get("modelled", False) for row in times] == [timing == "model"] * 2
+        said = "modelled (NPU_SIM_TIMING=model: 100 TFLOPS, 1000 GB/s)"
+        assert done.stderr.count(said) == (timing == "model")

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <optional>
 #include <sstream>
@@ -169,7 +170,15 @@ const Settings& settings() {
     auto* read = new Settings(read_settings());
     if (!read->faults.empty()) set_faults(read->faults);
     if (read->checks) set_checks(read->checks);
-    if (read->timing) watched.fetch_or(kWatchTiming);
+    if (read->timing) {
+      watched.fetch_or(kWatchTiming);
+      if (read->error.empty())
+        std::fprintf(
+            stderr,
+            "npu-sim: the times of events and profiles are modelled (NPU_SIM_TIMING=model: %g TFLOPS, %g "
+            "GB/s); no device was measured\n",
+            read->peak_tflops, read->peak_gbytes);
+    }
     if (!open_trace(read->trace) && read->error.empty())
       read->error = "NPU_SIM_TRACE must name a file that can be written, found '" + read->trace + "'";
     return read;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "npu_sim/memory.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim {
 namespace {
@@ -80,6 +81,8 @@ TracedCall::~TracedCall() {
   Json line;
   line.add("call", name_).raw("arguments", arguments_.text());
   if (!direction_.empty()) line.raw("direction", direction_);
+  if ((watching() & kWatchTiming) && succeeded_ && std::strncmp(name_, "aclrtEvent", 10) == 0)
+    line.add("modelled", true);  // a time between events, or of one
   line.raw("answer", answer_);
   std::string text = line.text();
   text.pop_back();

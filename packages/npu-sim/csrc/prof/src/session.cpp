@@ -14,6 +14,7 @@
 #include "npu_sim/error.h"
 #include "npu_sim/json.h"
 #include "npu_sim/stream.h"
+#include "npu_sim/watch.h"
 #include "sink.h"
 
 namespace npu_sim::prof {
@@ -60,16 +61,17 @@ const char* kind_of(const TaskActivity& task) {
 void task_ran(const TaskActivity& task) {
   const char* kind = kind_of(task);
   if (!kind) return;
-  write(Json()
-            .add("kind", kind)
-            .add("name", task.name)
-            .add("device", int64_t{task.device})
-            .add("stream", int64_t{task.stream})
-            .add("start_ns", task.begin_ns)
-            .add("end_ns", task.end_ns)
-            .add("count", task.facts.count)
-            .add("correlation", task.correlation)
-            .text());
+  Json line;
+  line.add("kind", kind)
+      .add("name", task.name)
+      .add("device", int64_t{task.device})
+      .add("stream", int64_t{task.stream})
+      .add("start_ns", task.begin_ns)
+      .add("end_ns", task.end_ns)
+      .add("count", task.facts.count)
+      .add("correlation", task.correlation);
+  if (watching() & kWatchTiming) line.add("modelled", true);
+  write(line.text());
 }
 
 void marked(const MarkActivity& mark) {
