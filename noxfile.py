@@ -311,7 +311,8 @@ def sanitize(session: nox.Session) -> None:
     env = {**environment(), **prefix, "NPU_SANITIZE": kind}
     env["TSAN_OPTIONS"] = f"exitcode=66 suppressions={ROOT / 'tools' / 'thread.supp'}"
     env["ASAN_OPTIONS"] = "detect_leaks=0"  # what lives as long as its thread or the process is not freed, on purpose
-    cpp = ("npu-core/tests/test_cpp.py::test_cpp", "npu-sim/tests/machine/test_machine_cpp.py")
+    sim = ("npu-sim/tests/machine/test_machine_cpp.py", "npu-sim/tests/hccl/test_hccl_cpp.py")
+    cpp = ("npu-core/tests/test_cpp.py::test_cpp", *sim)
     session.run(python, "-m", "pytest", "--timeout=1800", *(str(ROOT / "packages" / p) for p in cpp), env=env)
     if trains:
         library = subprocess.check_output(["c++", "-print-file-name=libtsan.so"], text=True).strip()
@@ -336,7 +337,8 @@ def lint(session: nox.Session) -> None:
 def mypy(session: nox.Session) -> None:
     """Strict types, a package at a time: their tests have modules of the same names."""
     sources = sorted(ROOT.glob("packages/*/src"))
-    path = os.pathsep.join(map(str, [*sources, ROOT / "tests", ROOT / "demo", ROOT / "conformance"]))
+    imported = [ROOT / "tests", ROOT / "demo", ROOT / "conformance", ROOT / "packages" / "npu-sim" / "codegen"]
+    path = os.pathsep.join(map(str, [*sources, *imported]))
     env = {"MYPYPATH": path, "TORCH_DEVICE_BACKEND_AUTOLOAD": "0"}
     session.run(str(BIN / "mypy"), "noxfile.py", *map(str, sources), env=env)
     own = [ROOT / name for name in ("tests", "demo", "bench", "conformance")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def test_cpp_unit_tests_pass_without_a_data_race(tmp_path: Path) -> None:
     options = {
         "NPU_BUILD_TESTS": "ON",
         "NPU_SIM_ONLY": "machine;hccl",
-        "NPU_SANITIZE": "thread",
+        "NPU_SANITIZE": os.environ.get("NPU_SANITIZE") or "thread",
         "CMAKE_PREFIX_PATH": Path(npu_cann.__file__).parent,  # GoogleTest: the system's, or the environment's
         "Python_EXECUTABLE": sys.executable,
     }
@@ -33,4 +34,4 @@ def test_cpp_unit_tests_pass_without_a_data_race(tmp_path: Path) -> None:
     done = subprocess.run([program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "PASSED" in done.stdout
-    assert "ThreadSanitizer" not in done.stderr
+    assert "Sanitizer" not in done.stderr
