@@ -18,6 +18,16 @@ from torch.testing._internal.opinfo.core import DecorateInfo
 from torch.utils._pytree import tree_flatten
 
 DEVICE = "npu"
+#: assert_close's own.
+DEFAULT_RTOL = {torch.bfloat16: 1.6e-2} | {
+    dtype: rtol
+    for rtol, dtypes in {
+        1e-3: (torch.float16, torch.complex32),
+        1.3e-6: (torch.float32, torch.complex64),
+        1e-7: (torch.float64, torch.complex128),
+    }.items()
+    for dtype in dtypes
+}
 #: Failures kept for a row; the rest are counted.
 KEEP = 3
 
@@ -43,15 +53,21 @@ class Row:
 
 
 def tolerances(decorators: Iterable[Any], dtype: torch.dtype) -> dict[str, Any]:
-    """torch's own: the widest that its tests of an entry name for the dtype, or assert_close's default."""
+    """torch's own: the widest that its tests of an entry name for the dtype, or assert_close's default.
+
+    Integers become float32 where their results are not integers, and are held to that.
+    """
+    key = dtype if dtype.is_floating_point or dtype.is_complex else torch.float32
     found: dict[str, Any] = {}
     for decorator in decorators:
         wrapped = decorator.decorators if isinstance(decorator, DecorateInfo) else (decorator,)
         for one in wrapped:
-            overrides = getattr(one, "d", None)  # toleranceOverride keeps {dtype: tol}
-            if isinstance(overrides, dict) and dtype in overrides and hasattr(overrides[dtype], "atol"):
-                atol, rtol = overrides[dtype].atol, overrides[dtype].rtol
-                found = {"atol": max(atol, found.get("atol", 0.0)), "rtol": max(rtol, found.get("rtol", 0.0))}
+            named = getattr(one, "d", None)  # toleranceOverride keeps {dtype: tol}, precisionOverride {dtype: atol}
+            if not isinstance(named, dict) or key not in named:
+                continue
+            given = named[key]
+            atol, rtol = (given.atol, given.rtol) if hasattr(given, "atol") else (given, DEFAULT_RTOL[key])
+            found = {"atol": max(atol, found.get("atol", 0.0)), "rtol": max(rtol, found.get("rtol", 0.0))}
     return found
 
 

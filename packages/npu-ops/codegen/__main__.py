@@ -11,7 +11,7 @@ from pathlib import Path
 
 from npu_cann import signatures
 
-from . import emit
+from . import emit, sparse
 from .aten import Model
 from .errors import TableError
 from .tables import read_fallbacks, read_tables
@@ -21,11 +21,13 @@ def generate(tables: Path, csrc: Path) -> dict[str, str]:
     """Text by file name. Raises TableError."""
     model, operators = Model(), signatures.load()
     out = {f"{t.family}_ops.cpp": emit.family(t, model, operators) for t in read_tables(tables)}
-    sources = [p.read_text() for p in sorted(csrc.glob("*")) if p.suffix in (".cpp", ".h")]
+    sources = {p.name: p.read_text() for p in sorted(csrc.glob("*")) if p.suffix in (".cpp", ".h")}
+    of_sparse = sources.pop("sparse.cpp", "")  # its kernels have the names of dense ones
     fallbacks = tables / "fallback.yaml"
     reasons = read_fallbacks(fallbacks) if fallbacks.exists() else {}
-    out["fallback_ops.cpp"] = emit.fallbacks(reasons, model, emit.kernels_in([*out.values(), *sources]))
-    out["aclnn_ops.h"] = emit.aclnn_header(emit.used_operators([*out.values(), *sources], operators))
+    out["fallback_ops.cpp"] = emit.fallbacks(reasons, model, emit.kernels_in([*out.values(), *sources.values()]))
+    out["aclnn_ops.h"] = emit.aclnn_header(emit.used_operators([*out.values(), *sources.values()], operators))
+    out["sparse_ops.cpp"] = sparse.emit(model, emit.kernels_in([of_sparse]))
     return out
 
 

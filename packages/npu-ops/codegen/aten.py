@@ -90,6 +90,8 @@ class Model:
     def __init__(self) -> None:
         packed = Path(torchgen.__file__).parent / "packaged" / "ATen" / "native"
         parsed = parse_native_yaml(str(packed / "native_functions.yaml"), str(packed / "tags.yaml"))
+        self.functions = parsed.native_functions
+        self.kernels = parsed.backend_indices
         self._groups: dict[str, NativeFunctionsGroup | NativeFunction] = {}
         for g in get_grouped_native_functions(parsed.native_functions):
             for f in _members(g):

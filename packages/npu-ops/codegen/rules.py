@@ -232,6 +232,10 @@ def _places(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return f"call_.places({_id(args[0], p, scope, 'Tensor')})"
 
 
+def _whole(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    return f"whole({_id(args[0], p, scope, 'Scalar')}, call_.dtype({_index(args[1], p, scope)}))"
+
+
 RULES: dict[str, Rule] = {
     "as": Rule("a tensor in the dtype of another one", ("tensor",), 2, _as),
     "to": Rule("a tensor in the dtype of a result", ("tensor",), 2, _to),
@@ -272,6 +276,7 @@ RULES: dict[str, Rule] = {
         _pair,
     ),
     "or": Rule("an optional number, with its default", (*_INTEGERS, *_REALS, "scalar"), 2, _or),
+    "whole": Rule("a number, its fraction cut off where a result holds integers", ("scalar",), 2, _whole),
     "choice": Rule("the place of a text argument in a list of texts; an absent one is ''", _INTEGERS, None, _choice),
 }
 

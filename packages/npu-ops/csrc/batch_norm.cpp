@@ -80,6 +80,21 @@ Three legit_no_stats(const at::Tensor& input, const MaybeTensor& weight, const M
                      bool training, double momentum, double eps) {
   return native_batch_norm(input, weight, bias, {}, {}, training, momentum, eps);
 }
+std::tuple<at::Tensor&, at::Tensor&, at::Tensor&> legit_out(const at::Tensor& input,
+                                                            const MaybeTensor& weight,
+                                                            const MaybeTensor& bias, at::Tensor& mean,
+                                                            at::Tensor& var, bool training, double momentum,
+                                                            double eps, at::Tensor& out,
+                                                            at::Tensor& save_mean, at::Tensor& save_invstd) {
+  return native_batch_norm_out(input, weight, bias, mean, var, training, momentum, eps, out, save_mean,
+                               save_invstd);
+}
+std::tuple<at::Tensor&, at::Tensor&, at::Tensor&> legit_no_stats_out(
+    const at::Tensor& input, const MaybeTensor& weight, const MaybeTensor& bias, bool training,
+    double momentum, double eps, at::Tensor& out, at::Tensor& save_mean, at::Tensor& save_invstd) {
+  return native_batch_norm_out(input, weight, bias, {}, {}, training, momentum, eps, out, save_mean,
+                               save_invstd);
+}
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor> with_update(const at::Tensor& input,
                                                                        const MaybeTensor& weight,
                                                                        const MaybeTensor& bias,
@@ -128,6 +143,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"native_batch_norm_backward", native_batch_norm_backward>(m);
   impl<"_native_batch_norm_legit", legit>(m);
   impl<"_native_batch_norm_legit.no_stats", legit_no_stats>(m);
+  impl<"_native_batch_norm_legit.out", legit_out>(m);
+  impl<"_native_batch_norm_legit.no_stats_out", legit_no_stats_out>(m);
   impl<"_batch_norm_with_update", with_update>(m);
   impl<"batch_norm_backward", batch_norm_backward>(m);
 }

@@ -102,6 +102,11 @@ inline std::array<int64_t, 2> pair(at::IntArrayRef v, at::IntArrayRef otherwise 
   return {v.front(), v.back()};
 }
 
+// `number` as a tensor of `dtype` holds it.
+inline c10::Scalar whole(const c10::Scalar& number, c10::ScalarType dtype) {
+  return c10::isIntegralType(dtype, /*includeBool=*/true) ? c10::Scalar(number.toLong()) : number;
+}
+
 // `weight`, or a one for each class of the scores `self` where it is absent.
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);
 

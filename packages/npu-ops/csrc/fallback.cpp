@@ -5,6 +5,8 @@
 #include <ATen/native/CPUFallback.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+
 #include "devices.h"
 #include "npu/core/launch.h"
 #include "random.h"
@@ -32,7 +34,9 @@ c10::Device device_of(const char* name, const torch::jit::Stack& stack, size_t n
 
 uint64_t bytes_on(const torch::jit::Stack& stack, size_t n) {
   uint64_t bytes = 0;
-  auto see = [&](const at::Tensor& t) { bytes += t.defined() ? t.nbytes() : 0; };
+  auto see = [&](const at::Tensor& t) {
+    if (t.defined()) bytes += static_cast<uint64_t>(t.is_sparse() ? t._nnz() : t.numel()) * t.element_size();
+  };
   for (size_t i = stack.size() - n; i < stack.size(); ++i) {
     if (stack[i].isTensor())
       see(stack[i].toTensor());
@@ -58,18 +62,53 @@ void replace_generator(const c10::FunctionSchema& schema, c10::Device device, to
   }
 }
 
+// Counts a use of the CPU. Asked before the work, so that NPU_FALLBACK=error stops it.
+c10::Device note(const std::string& name, const char* reason, const torch::jit::Stack& stack, size_t n) {
+  const c10::Device device = device_of(name.c_str(), stack, n);
+  NPU_CALL(core().note_fallback(name.c_str(), reason ? reason : "not declared", bytes_on(stack, n), 0));
+  return device;
+}
+
 }  // namespace
 
 void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  std::string name = toString(op.operator_name());
-  const char* reason = reason_of(name);
-  const size_t n = op.schema().arguments().size();
-  const c10::Device device = device_of(name.c_str(), *stack, n);
-  uint64_t bytes = bytes_on(*stack, n);
-  // Asked before the work, so that NPU_FALLBACK=error stops it.
-  NPU_CALL(core().note_fallback(name.c_str(), reason ? reason : "not declared", bytes, 0));
+  const std::string name = toString(op.operator_name());
+  const c10::Device device = note(name, reason_of(name), *stack, op.schema().arguments().size());
   replace_generator(op.schema(), device, stack);
   at::native::cpu_fallback(op, stack);
+}
+
+// at::native::cpu_fallback knows dense tensors only.
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const auto& arguments = op.schema().arguments();
+  const size_t n = arguments.size(), first = stack->size() - n;
+  const c10::Device device =
+      note(toString(op.operator_name()), "CANN computes nothing on sparse tensors", *stack, n);
+  std::vector<std::pair<at::Tensor, at::Tensor>> written;  // ours, and the CPU's
+  auto moved = [](const at::Tensor& t, c10::Device d) { return t.defined() ? t.to(d) : t; };
+  for (size_t i = 0; i < n; ++i) {
+    c10::IValue& given = (*stack)[first + i];
+    if (!given.isTensor()) continue;
+    at::Tensor here = given.toTensor(), there = moved(here, at::kCPU);
+    if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) written.emplace_back(here, there);
+    given = there;
+  }
+  op.callBoxed(stack);
+  for (auto& [here, there] : written) {
+    if (here.layout() == at::kSparse)
+      here.resize_as_sparse_(there);
+    else if (here.sizes() != there.sizes())
+      here.resize_(there.sizes());
+    here.copy_(there);
+  }
+  for (size_t i = first; i < stack->size(); ++i) {
+    c10::IValue& result = (*stack)[i];
+    if (!result.isTensor()) continue;
+    const at::Tensor there = result.toTensor();
+    auto own =
+        std::find_if(written.begin(), written.end(), [&](const auto& w) { return w.second.is_same(there); });
+    result = own == written.end() ? moved(there, device) : own->first;
+  }
 }
 
 c10::OperatorHandle declared_fallback(const char* name) {

@@ -18,6 +18,9 @@ extern const FallbackReason kFallbacks[];
 // and NotImplementedError under NPU_FALLBACK=error.
 void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
 
+// The same for operators on sparse tensors, none of which the tables name.
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack);
+
 // The operator called `name`, "mm.out", whose kernel met a dtype that CANN does not take. Rethrows the
 // current exception unless tables/fallback.yaml declares it.
 c10::OperatorHandle declared_fallback(const char* name);

@@ -199,7 +199,7 @@ void dot::meta(const at::Tensor& a, const at::Tensor& b) {
 
 void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step) {
   double n;
-  TORCH_CHECK_VALUE(step.toDouble() != 0, "step must be nonzero");
+  TORCH_CHECK(step.toDouble() != 0, "step must be nonzero");
   TORCH_CHECK(std::isfinite(start.toDouble()) && std::isfinite(end.toDouble()),
               "unsupported range: ", start.toDouble(), " -> ", end.toDouble());
   TORCH_CHECK((step.toDouble() > 0) ? end.toDouble() >= start.toDouble() : end.toDouble() <= start.toDouble(),

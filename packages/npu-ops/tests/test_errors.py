@@ -67,7 +67,7 @@ def test_out_of_memory_names_the_operator_and_its_shapes(call, operation: str) -
     assert str(info.value).count("operation:") == 1
 
 
-def test_sparse_and_pinned_device_tensors_are_refused() -> None:
+def test_pinned_device_tensors_are_refused() -> None:
     with pytest.raises(RuntimeError, match="pinned"):
         torch.empty(2, device="npu", pin_memory=True)
 

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Fourier transforms as products with matrices of roots of unity, since CANN has none of its own for complex
+// numbers: a complex number is two real ones, so that one real product does a whole dimension. Long
+// dimensions are split into factors (Cooley and Tukey), or become a convolution if they have none
+// (Bluestein).
+#include <ATen/TensorOperators.h>
+#include <ATen/native/SpectralOpsUtils.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/complex.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/polar.h>
+#include <ATen/ops/real.h>
+#include <ATen/ops/remainder.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/util/MathConstants.h>
+
+#include <list>
+#include <mutex>
+#include <tuple>
+
+#include "devices.h"
+#include "kernel.h"
+#include "tensors.h"
+
+namespace npu::ops {
+namespace {
+
+// The longest dimension that one matrix does: 2048 x 2048 numbers, 16 MB.
+constexpr int64_t kDirect = 1024;
+constexpr size_t kKept = 32;
+
+enum class Kind { c2c, r2c, c2r, twiddle, chirp };
+// Kind, length, second length, direction, scale, device.
+using Key = std::tuple<Kind, int64_t, int64_t, bool, double, c10::DeviceIndex>;
+
+// exp(-2 pi i j k / n), or its conjugate for the inverse: a complex matrix on the CPU, exact angles.
+at::Tensor roots(int64_t rows, int64_t columns, int64_t n, bool forward) {
+  at::Tensor places = at::arange(rows, at::kLong).outer(at::arange(columns, at::kLong)).remainder_(n);
+  at::Tensor angle =
+      places.to(at::kDouble).mul_((forward ? -2 : 2) * c10::pi<double> / static_cast<double>(n));
+  return at::polar(at::ones({}, at::kDouble).expand_as(angle), angle);
+}
+
+// The real matrix whose product with (re, im) pairs is the product with the complex one.
+at::Tensor on_pairs(const at::Tensor& w) {
+  at::Tensor pairs =
+      at::stack({at::view_as_real(w), at::view_as_real(w * c10::Scalar(c10::complex<double>(0, 1)))}, 1);
+  return pairs.reshape({2 * w.size(0), 2 * w.size(1)});
+}
+
+at::Tensor made(const Key& key) {
+  const auto& [kind, n, m, forward, scale, device] = key;
+  switch (kind) {
+    case Kind::c2c:
+      return on_pairs(roots(n, n, n, forward)).mul_(scale);
+    case Kind::r2c:
+      return at::view_as_real(roots(n, m, n, forward)).reshape({n, 2 * m}).mul_(scale);
+    case Kind::c2r: {  // what the half that is not given would add
+      at::Tensor twice = at::ones({m, 1}, at::kDouble).mul_(2);
+      twice[0] = 1;
+      if (n % 2 == 0) twice[m - 1] = 1;
+      at::Tensor w = at::view_as_real(roots(m, n, n, forward)).mul_(scale);
+      return at::stack({w.select(-1, 0) * twice, -(w.select(-1, 1) * twice)}, 1).reshape({2 * m, n});
+    }
+    case Kind::twiddle:  // n, in m columns
+      return roots(n / m, m, n, forward).mul_(scale);
+    case Kind::chirp: {
+      at::Tensor j = at::arange(n, at::kLong);
+      at::Tensor angle = (j * j).remainder_(2 * n).to(at::kDouble);
+      angle.mul_((forward ? -1 : 1) * c10::pi<double> / static_cast<double>(n));
+      return at::polar(at::ones_like(angle), angle);
+    }
+  }
+  TORCH_INTERNAL_ASSERT(false);
+}
+
+// The matrix of `key` on its device, kept for the next transform of the same length.
+at::Tensor matrix(Kind kind, const at::Tensor& like, int64_t n, int64_t m, bool forward, double scale = 1) {
+  static std::mutex* mutex = new std::mutex;
+  static auto* kept = new std::list<std::pair<Key, at::Tensor>>;  // the last one used first; leaked
+  const Key key{kind, n, m, forward, scale, like.device().index()};
+  {
+    std::lock_guard lock(*mutex);
+    for (auto it = kept->begin(); it != kept->end(); ++it) {
+      if (it->first != key) continue;
+      kept->splice(kept->begin(), *kept, it);
+      return it->second;
+    }
+  }
+  at::Tensor host = made(key);
+  at::Tensor there = host.to(host.is_complex() ? at::kComplexFloat : at::kFloat).to(like.device());
+  std::lock_guard lock(*mutex);
+  kept->emplace_front(key, there);
+  if (kept->size() > kKept) kept->pop_back();
+  return there;
+}
+
+at::Tensor pairs_of(const at::Tensor& x) {  // complex [b, n] as real [b, 2 n]
+  return at::view_as_real(dense(x)).view({x.size(0), 2 * x.size(1)});
+}
+at::Tensor from_pairs(const at::Tensor& x) { return at::view_as_complex(x.view({x.size(0), -1, 2})); }
+
+// The largest divisor of `n` that one matrix does.
+int64_t divisor(int64_t n) {
+  for (int64_t d = kDirect; d > 1; --d)
+    if (n % d == 0) return d;
+  return 1;
+}
+
+at::Tensor transform(const at::Tensor& x, bool forward, double scale);
+
+// X[k] = c[k] sum_j (x[j] c[j]) conj(c[k - j]), a convolution, done in the next power of two.
+at::Tensor convolved(const at::Tensor& x, bool forward, double scale) {
+  const int64_t n = x.size(1);
+  int64_t length = 1;
+  while (length < 2 * n - 1) length *= 2;
+  at::Tensor chirp = matrix(Kind::chirp, x, n, 0, forward), back = chirp.conj();
+  auto padded = [&](const at::Tensor& t, const at::Tensor& tail) {
+    at::Tensor zeros = at::zeros({t.size(0), length - t.size(1) - tail.size(1)}, t.options());
+    return at::cat({t, zeros, tail}, 1);
+  };
+  back = back.resolve_conj().unsqueeze(0);
+  at::Tensor kernel = transform(padded(back, back.slice(1, 1).flip(1)), true, 1);
+  at::Tensor spectrum = transform(padded(x * chirp, x.slice(1, 0, 0)), true, 1);
+  at::Tensor sum = transform(spectrum.mul_(kernel), false, scale / static_cast<double>(length));
+  return sum.slice(1, 0, n) * chirp;
+}
+
+// Complex [b, n] along its second dimension.
+at::Tensor transform(const at::Tensor& x, bool forward, double scale) {
+  const int64_t b = x.size(0), n = x.size(1);
+  if (n <= kDirect) return from_pairs(at::mm(pairs_of(x), matrix(Kind::c2c, x, n, n, forward, scale)));
+  const int64_t n1 = divisor(n), n2 = n / n1;
+  if (n1 == 1) return convolved(x, forward, scale);
+  at::Tensor columns = x.reshape({b, n1, n2}).transpose(1, 2).reshape({b * n2, n1});
+  at::Tensor half = transform(columns, forward, 1).view({b, n2, n1});
+  half = half * matrix(Kind::twiddle, x, n, n1, forward);
+  half = half.transpose(1, 2).reshape({b * n1, n2});
+  return transform(half, forward, scale).view({b, n1, n2}).transpose(1, 2).reshape({b, n});
+}
+
+// Does `one` to the last dimension of `x`, `dim` moved there, and moves it back.
+template <class F>
+at::Tensor along(const at::Tensor& x, int64_t dim, F one) {
+  at::Tensor moved = x.movedim(dim, -1);
+  at::Tensor rows = one(moved.reshape({-1, moved.size(-1)}));
+  c10::DimVector sizes(moved.sizes());
+  sizes.back() = rows.size(1);
+  return rows.reshape(sizes).movedim(-1, dim);
+}
+
+// What each dimension is multiplied by, so that all together are normalised as asked.
+double scale_of(int64_t n, int64_t normalization) {
+  const auto length = static_cast<double>(n);
+  switch (static_cast<at::native::fft_norm_mode>(normalization)) {
+    case at::native::fft_norm_mode::none:
+      return 1;
+    case at::native::fft_norm_mode::by_root_n:
+      return 1 / std::sqrt(length);
+    case at::native::fft_norm_mode::by_n:
+      return 1 / length;
+  }
+  TORCH_CHECK(false, "_fft: unknown normalization ", normalization);
+}
+
+// float64 and, where the matrix unit has no float32 either, float32 are refused: the CPU does them.
+void check(const char* name, const at::Tensor& x, c10::ScalarType wanted) {
+  if (x.scalar_type() != wanted || !soc_has_bfloat16()) refuse_dtype(name, x, bit(wanted));
+}
+
+at::Tensor c2c_along(at::Tensor x, at::IntArrayRef dims, int64_t normalization, bool forward) {
+  for (int64_t d : dims)
+    x = along(x, d,
+              [&](const at::Tensor& r) { return transform(r, forward, scale_of(r.size(1), normalization)); });
+  return x;
+}
+
+at::Tensor c2c(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward) {
+  check("_fft_c2c", self, at::kComplexFloat);
+  c10::DeviceGuard guard(self.device());
+  return dim.empty() ? self.clone() : c2c_along(self, dim, normalization, forward);
+}
+
+at::Tensor r2c(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool onesided) {
+  check("_fft_r2c", self, at::kFloat);
+  c10::DeviceGuard guard(self.device());
+  at::Tensor x = along(self, dim.back(), [&](const at::Tensor& r) {
+    const int64_t n = r.size(1), m = onesided ? n / 2 + 1 : n;
+    const double scale = scale_of(n, normalization);
+    if (n > kDirect) return transform(at::complex(r, at::zeros_like(r)), true, scale).slice(1, 0, m);
+    return from_pairs(at::mm(r, matrix(Kind::r2c, r, n, m, true, scale)));
+  });
+  return c2c_along(x, dim.slice(0, dim.size() - 1), normalization, true);
+}
+
+at::Tensor c2r(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, int64_t n) {
+  check("_fft_c2r", self, at::kComplexFloat);
+  c10::DeviceGuard guard(self.device());
+  at::Tensor x = c2c_along(self, dim.slice(0, dim.size() - 1), normalization, false);
+  return along(x, dim.back(), [&](const at::Tensor& given) {
+    const int64_t m = n / 2 + 1;
+    const double scale = scale_of(n, normalization);
+    at::Tensor r = given.slice(1, 0, m);
+    if (n <= kDirect) return at::mm(pairs_of(r), matrix(Kind::c2r, r, n, m, false, scale));
+    at::Tensor rest = r.slice(1, 1, n - m + 1).flip(1).conj().resolve_conj();
+    return at::real(transform(at::cat({r, rest}, 1), false, scale)).contiguous();
+  });
+}
+
+at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
+  resize_out(out, result.sizes(), {}, result.options());
+  return out.copy_(result);
+}
+at::Tensor& c2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward,
+                    at::Tensor& out) {
+  return into(out, c2c(self, dim, normalization, forward));
+}
+at::Tensor& r2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool onesided,
+                    at::Tensor& out) {
+  return into(out, r2c(self, dim, normalization, onesided));
+}
+at::Tensor& c2r_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, int64_t n,
+                    at::Tensor& out) {
+  return into(out, c2r(self, dim, normalization, n));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  impl<"_fft_c2c", c2c>(m);
+  impl<"_fft_c2c.out", c2c_out>(m);
+  impl<"_fft_r2c", r2c>(m);
+  impl<"_fft_r2c.out", r2c_out>(m);
+  impl<"_fft_c2r", c2r>(m);
+  impl<"_fft_c2r.out", c2r_out>(m);
+}
+
+}  // namespace npu::ops

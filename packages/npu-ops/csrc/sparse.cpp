@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Sparse tensors of coordinates, where PyTorch has a kernel a device: composites of dense operators. What
+// only moves indices and values about is PyTorch's own, see codegen/sparse.py.
+#include <ATen/TensorOperators.h>
+#include <ATen/native/SparseTensorUtils.h>
+#include <ATen/ops/_sparse_coo_tensor_with_dims_and_tensors.h>
+#include <ATen/ops/_unique2.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/div.h>
+#include <ATen/ops/result_type.h>
+#include <ATen/ops/searchsorted.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "devices.h"
+#include "kernel.h"
+#include "tensors.h"
+
+namespace npu::ops {
+namespace {
+
+at::Tensor of_parts(const at::Tensor& like, const at::Tensor& indices, const at::Tensor& values,
+                    bool coalesced) {
+  return at::_sparse_coo_tensor_with_dims_and_tensors(like.sparse_dim(), like.dense_dim(), like.sizes(),
+                                                      indices, values, values.options().layout(at::kSparse),
+                                                      coalesced);
+}
+
+// The sum of `values` whose places along the first dimension, of `n`, are the same.
+at::Tensor summed(const at::Tensor& values, const at::Tensor& places, int64_t n) {
+  c10::DimVector sizes(values.sizes());
+  sizes[0] = n;
+  if (values.scalar_type() == at::kBool) return summed(values.to(at::kInt), places, n).ne(0);
+  return at::zeros(sizes, values.options()).index_add_(0, places, values);
+}
+
+// What a step along each sparse dimension adds to the place of an element.
+std::vector<int64_t> steps(const at::Tensor& self) {
+  const auto dims = static_cast<size_t>(self.sparse_dim());
+  std::vector<int64_t> strides(dims, 1);
+  for (size_t d = dims; d-- > 1;) strides[d - 1] = strides[d] * self.size(static_cast<int64_t>(d));
+  return strides;
+}
+
+// The place of each element, as one number.
+at::Tensor flat_places(const at::Tensor& self) {
+  const std::vector<int64_t> strides = steps(self);
+  const at::Tensor indices = self._indices();
+  return (indices * at::tensor(strides, indices.options()).unsqueeze(1)).sum(0);
+}
+
+// Sorts the elements by their place, and adds those of the same place.
+at::Tensor coalesce(const at::Tensor& self) {
+  c10::DeviceGuard guard(self.device());
+  if (self._nnz() < 2) return self.clone()._coalesced_(true);
+  auto [unique, inverse, counts] = at::_unique2(flat_places(self), /*sorted=*/true, /*return_inverse=*/true);
+  std::vector<at::Tensor> rows;
+  int64_t d = 0;
+  for (int64_t step : steps(self)) rows.push_back(at::div(unique, step, "floor").remainder_(self.size(d++)));
+  return of_parts(self, at::stack(rows), summed(self._values(), inverse, unique.size(0)), true);
+}
+
+at::Tensor& add_out(const at::Tensor& self, const at::Tensor& other, const c10::Scalar& alpha,
+                    at::Tensor& out) {
+  c10::DeviceGuard guard(common_device("add", false, self, other, out));
+  const auto dtype = at::result_type(self, other);
+  TORCH_CHECK(c10::canCast(dtype, out.scalar_type()), "Can't convert result type ", dtype, " to output ",
+              out.scalar_type());
+  TORCH_CHECK(other.is_sparse(), "add(sparse, dense) is not supported. Use add(dense, sparse) instead.");
+  TORCH_CHECK(self.is_sparse() ? self.sizes() == other.sizes() : other.sizes() == self.sizes(),
+              "add: expected 'self' and 'other' to have the same sizes, but found ", self.sizes(), " and ",
+              other.sizes());
+  at::Tensor scaled = other._values().to(dtype);
+  if (!alpha.equal(1)) scaled = scaled * alpha;
+  if (!self.is_sparse()) {
+    at::Tensor sum = self.to(dtype, /*non_blocking=*/false, /*copy=*/true);
+    c10::List<std::optional<at::Tensor>> places;
+    for (const at::Tensor& row : other._indices().unbind(0)) places.push_back(row);
+    sum.index_put_(places, scaled, /*accumulate=*/true);
+    resize_out(out, sum.sizes(), {}, sum.options());
+    return out.copy_(sum);
+  }
+  TORCH_CHECK(self.sparse_dim() == other.sparse_dim() && self.dense_dim() == other.dense_dim(),
+              "add: expected 'self' and 'other' to have the same number of sparse dimensions, but found ",
+              self.sparse_dim(), " and ", other.sparse_dim());
+  at::Tensor indices = at::cat({self._indices(), other._indices()}, 1);
+  at::Tensor values = at::cat({self._values().to(dtype), scaled}, 0).to(out.scalar_type());
+  out.resize_as_sparse_(self);
+  at::sparse::alias_into_sparse(out, indices, values);
+  return out._coalesced_(false);
+}
+
+// The elements of `sparse` times those of `dense` at their places.
+at::Tensor& times_dense(const at::Tensor& sparse, const at::Tensor& dense, c10::ScalarType dtype,
+                        at::Tensor& out) {
+  at::Tensor factors = dense;
+  if (dense.dim()) {
+    c10::List<std::optional<at::Tensor>> places;
+    for (const at::Tensor& row : sparse._indices().unbind(0)) places.push_back(row);
+    factors = dense.expand(sparse.sizes()).index(places);
+  }
+  at::Tensor values = (sparse._values().to(dtype) * factors.to(dtype)).to(out.scalar_type());
+  out.resize_as_sparse_(sparse);
+  at::sparse::alias_into_sparse(out, sparse._indices(), values);
+  return out._coalesced_(sparse.is_coalesced());
+}
+
+at::Tensor& mul_out(const at::Tensor& self, const at::Tensor& other, at::Tensor& out) {
+  c10::DeviceGuard guard(common_device("mul", true, self, other, out));
+  const auto dtype = at::result_type(self, other);
+  if (!other.is_sparse()) return times_dense(self, other, dtype, out);
+  if (!self.is_sparse()) return times_dense(other, self, dtype, out);
+  TORCH_CHECK(self.sizes() == other.sizes() && self.sparse_dim() == other.sparse_dim(),
+              "mul: expected two sparse tensors of one shape, but got ", self.sizes(), " and ",
+              other.sizes());
+  // Both sorted: where the places of the one stand among those of the other.
+  const at::Tensor a = self.coalesce(), b = other.coalesce();
+  const at::Tensor mine = flat_places(a), theirs = flat_places(b);
+  at::Tensor indices = a._indices(), values = a._values().to(dtype);
+  if (mine.numel() && theirs.numel()) {
+    const at::Tensor at = at::searchsorted(theirs, mine).clamp_max_(theirs.size(0) - 1);
+    const at::Tensor both = theirs.index_select(0, at).eq(mine).nonzero().squeeze(1);
+    indices = indices.index_select(1, both);
+    values = values.index_select(0, both) * b._values().to(dtype).index_select(0, at.index_select(0, both));
+  } else {
+    indices = indices.slice(1, 0, 0), values = values.slice(0, 0, 0);
+  }
+  out.resize_as_sparse_(a);
+  at::sparse::alias_into_sparse(out, indices, values.to(out.scalar_type()));
+  return out._coalesced_(true);
+}
+
+// beta self + alpha sparse dense: each element times its row of the dense matrix.
+at::Tensor product_added(const at::Tensor& self, const at::Tensor& sparse, const at::Tensor& dense,
+                         const c10::Scalar& beta, const c10::Scalar& alpha) {
+  c10::DeviceGuard guard(common_device("addmm", false, self, sparse, dense));
+  TORCH_CHECK(sparse.is_sparse() && !dense.is_sparse(),
+              "addmm: a sparse matrix is multiplied by a dense one, but got ", sparse.layout(), " and ",
+              dense.layout());
+  TORCH_CHECK(sparse.sparse_dim() == 2 && sparse.dense_dim() == 0 && dense.dim() == 2 &&
+                  sparse.size(1) == dense.size(0),
+              "addmm: expected two matrices that fit, but got ", sparse.sizes(), " and ", dense.sizes());
+  const at::Tensor indices = sparse._indices();
+  at::Tensor rows = sparse._values().unsqueeze(1) * dense.index_select(0, indices[1]);
+  at::Tensor product = summed(rows, indices[0], sparse.size(0));
+  if (!alpha.equal(1)) product = product * alpha;
+  if (beta.equal(0)) return product;
+  return beta.equal(1) ? product + self : product + self * beta;
+}
+at::Tensor& product_added_out(const at::Tensor& self, const at::Tensor& sparse, const at::Tensor& dense,
+                              const c10::Scalar& beta, const c10::Scalar& alpha, at::Tensor& out) {
+  at::Tensor result = product_added(self, sparse, dense, beta, alpha);
+  c10::DeviceGuard guard(result.device());
+  resize_out(out, result.sizes(), {}, result.options());
+  return out.copy_(result);
+}
+at::Tensor& product_added_(at::Tensor& self, const at::Tensor& sparse, const at::Tensor& dense,
+                           const c10::Scalar& beta, const c10::Scalar& alpha) {
+  return self.copy_(product_added(self, sparse, dense, beta, alpha));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, SparsePrivateUse1, m) {
+  impl<"_coalesce", coalesce>(m);
+  impl<"add.out", add_out>(m);
+  impl<"mul.out", mul_out>(m);
+  impl<"addmm", product_added>(m);
+  impl<"addmm.out", product_added_out>(m);
+  impl<"addmm_", product_added_>(m);
+}
+
+}  // namespace npu::ops
