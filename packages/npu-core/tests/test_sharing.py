@@ -227,3 +227,15 @@ print(bytes(ForkingPickler.dumps(x)).hex())
 
     with pytest.raises(RuntimeError, match="has ended"):
         pickle.loads(bytes.fromhex(done.stdout.split()[-1]))
+
+
+def test_a_forked_child_of_the_receiver_gives_nothing_back(other: Other) -> None:
+    x: Any = torch.full((1 << 18,), 7.0, device="npu")
+    fork = "import os\npid = os.fork()\nif pid == 0:\n    del shared\n    os._exit(0)\nos.waitpid(pid, 0)"
+    other.run(fork, "shared", x)
+    del x
+    gc.collect()
+    torch.npu.ipc_collect()
+    torch.full((1 << 18,), 99.0, device="npu")
+    torch.npu.synchronize()
+    assert other.run("out = shared.unique().tolist(); del shared") == [7.0]

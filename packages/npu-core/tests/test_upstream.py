@@ -126,3 +126,30 @@ def test_a_stream_is_made_again_from_its_numbers() -> None:
     assert again == stream
     with stream:
         assert torch.accelerator.current_stream() == stream
+
+
+def test_a_graph_that_was_reset_captures_again(npu: Any) -> None:
+    x = torch.ones(4, device="npu")
+    graph = npu.NPUGraph()
+    for factor in (2, 3):
+        with npu.graph(graph):
+            y = x * factor
+        y.zero_()
+        graph.replay()
+        assert y.tolist() == [factor] * 4
+        graph.reset()
+
+
+def test_a_stream_says_that_it_is_captured(npu: Any) -> None:
+    x, graph = torch.ones(4, device="npu"), npu.NPUGraph()
+    with npu.graph(graph):
+        x * 2
+        inside = npu.current_stream().is_capturing(), torch.accelerator.current_stream().is_capturing()
+    assert inside == (True, True)
+    assert not npu.current_stream().is_capturing()
+
+
+def test_another_seed_inside_a_capture_is_refused(npu: Any) -> None:
+    npu.manual_seed(1)
+    with pytest.raises(RuntimeError, match="seed"), npu.graph(npu.NPUGraph()):
+        npu.manual_seed(2)

@@ -108,6 +108,16 @@ struct WaitTask {
   }
 };
 
+struct ResetTask {
+  EventState* state;
+  static void run(const void* payload, const TaskContext& context) {
+    Share share{static_cast<const ResetTask*>(payload)->state};
+    if (aclrtEvent event = share.state->native.load())
+      NPU_CHECK(cann().aclrtResetEvent(event, context.stream));
+  }
+};
+
+constexpr TaskKind kReset{"event reset", &ResetTask::run};
 constexpr TaskKind kRecord{"event record", &RecordTask::run};
 constexpr TaskKind kWait{"event wait", &WaitTask::run};
 
@@ -204,10 +214,10 @@ void NPUEvent::record(const NPUStream& stream) {
 
 void NPUEvent::reset(const NPUStream& stream) {
   TORCH_CHECK_VALUE(kind_ == EventKind::kExternal, "only an external event is reset");
-  const aclrtEvent native = event();
-  LaunchQueue::of(stream.device_index()).enqueue("event reset", stream, [native](aclrtStream s) {
-    NPU_CHECK(cann().aclrtResetEvent(native, s));
-  });
+  event();  // made by now
+  retain(state_);
+  const ResetTask task{state_};
+  LaunchQueue::of(stream.device_index()).enqueue(kReset, stream, &task, sizeof task);
 }
 
 void NPUEvent::block(const NPUStream& stream) const {

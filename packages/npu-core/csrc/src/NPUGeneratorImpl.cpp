@@ -29,6 +29,7 @@ NPUGeneratorImpl::NPUGeneratorImpl(DeviceIndex device)
                          c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)) {}
 
 void NPUGeneratorImpl::set_current_seed(uint64_t seed) {
+  if (C10_UNLIKELY(capturing()) && seed != seed_) refuse_in_capture("setting the seed of a generator");
   seed_ = seed;
   offset_ = 0;
 }

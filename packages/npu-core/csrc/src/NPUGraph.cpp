@@ -85,8 +85,11 @@ bool capturing() noexcept { return g_captures.load(std::memory_order_relaxed) > 
 
 bool current_stream_is_capturing() {
   if (!capturing()) return false;
-  const NPUStream stream = getCurrentNPUStream();
-  if (!has_context(stream.device_index())) return false;
+  return stream_is_capturing(getCurrentNPUStream());
+}
+
+bool stream_is_capturing(const NPUStream& stream) {
+  if (!capturing() || !has_context(stream.device_index())) return false;
   bind_device(stream.device_index());
   return status_of(stream.stream()) != ACL_MODEL_RI_CAPTURE_STATUS_NONE;
 }

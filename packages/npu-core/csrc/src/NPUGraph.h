@@ -54,5 +54,6 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
 
 // Whether work of the current stream is recorded into a graph.
 NPU_API bool current_stream_is_capturing();
+NPU_API bool stream_is_capturing(const NPUStream& stream);
 
 }  // namespace npu

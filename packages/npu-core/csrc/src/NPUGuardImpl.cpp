@@ -3,6 +3,7 @@
 // operator work on npu without knowing it.
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include "NPUGraph.h"
 #include "npu/core/NPUCachingAllocator.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/NPUGuard.h"
@@ -78,6 +79,10 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
   void synchronizeStream(const c10::Stream& stream) const override { NPUStream(stream).synchronize(); }
   void synchronizeDevice(const DeviceIndex device) const override {
     synchronize(device < 0 ? current_device() : device);
+  }
+
+  bool isStreamCapturing(const c10::Stream& stream) const override {
+    return stream_is_capturing(NPUStream(stream));
   }
 
   void record(void** event, const c10::Stream& stream, const DeviceIndex device,

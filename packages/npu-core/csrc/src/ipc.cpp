@@ -115,7 +115,8 @@ void let_go(std::unique_ptr<Received> received) {
 // The deleter of storages that were received.
 void free_received(void* context) {
   std::unique_ptr<Received> received(static_cast<Received*>(context));
-  if (gone()) {  // the memory is the sender's: tell it, if nothing else
+  if (in_bad_fork()) return static_cast<void>(received.release());  // the count is the parent's
+  if (detail::cann_closed()) {  // the memory is the sender's: tell it, if nothing else
     received->counts->numbers[received->place].fetch_sub(1, std::memory_order_acq_rel);
     return;
   }
@@ -218,6 +219,9 @@ SharedStorage share_storage(const c10::Storage& storage) {
       cann().has_aclrtIpcMemGetExportKey && cann().has_aclrtIpcMemImportByKey,
       "sharing tensors between processes needs aclrtIpcMemGetExportKey, which this CANN "
       "lacks: send x.cpu()");
+  // Queues pickle in threads of their own. Taken without the GIL, before the mutex of Ipc.
+  static auto* sending = new std::mutex;
+  std::lock_guard one(*sending);
   const c10::DataPtr& data = storage.data_ptr();
   TORCH_CHECK(data.get_deleter() != &free_received,
               "a tensor that was received from another process cannot be sent on, since its memory is the "

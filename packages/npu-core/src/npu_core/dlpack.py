@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def arrange(torch: "ModuleType") -> None:
-    """Once a process. Does nothing once torch knows the device itself."""
+    """Once a process."""
     stock = torch.Tensor.__dlpack_device__
     device_type = torch.utils.dlpack.DLDeviceType
 
