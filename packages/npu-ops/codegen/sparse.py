@@ -22,6 +22,11 @@ KEYS = {
     "PrivateUse1": (DispatchKey.CPU, DispatchKey.CUDA),
 }
 
+#: Shared by name, but they end in a DispatchStub that has kernels for the CPU and CUDA alone.
+STUBBED = {"sparse_mask", "sparse_mask_projection"} | {
+    f"sparse_compressed_to_sparse_{layout}" for layout in ("csr", "csc", "bsr", "bsc")
+}
+
 
 def kernels(model: Model, key: str) -> dict[str, tuple[NativeFunction, str | None]]:
     """The operators that the CPU has for `key`, and the function that serves every device; None if there is none."""
@@ -32,6 +37,7 @@ def kernels(model: Model, key: str) -> dict[str, tuple[NativeFunction, str | Non
         if here is None:
             continue
         same = there is not None and here.kernel == there.kernel and not here.structured
+        same = same and here.kernel not in STUBBED
         # Of what dense tensors have, only the ways to sparse ones; the rest is in the tables and in csrc/.
         if key != "PrivateUse1" or (same and here.kernel.startswith("dense_to_sparse")):
             found[str(f.func.name)] = f, here.kernel if same else None

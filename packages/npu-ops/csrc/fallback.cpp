@@ -84,18 +84,28 @@ void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const size_t n = arguments.size(), first = stack->size() - n;
   const c10::Device device =
       note(toString(op.operator_name()), "CANN computes nothing on sparse tensors", *stack, n);
-  std::vector<std::pair<at::Tensor, at::Tensor>> written;  // ours, and the CPU's
+  std::vector<std::pair<at::Tensor, at::Tensor>> written, operands;  // ours, and the CPU's
   auto moved = [](const at::Tensor& t, c10::Device d) { return t.defined() ? t.to(d) : t; };
+  auto on_host = [&](const at::Tensor& t) {  // one that stands twice in the call is one there
+    for (auto& [here, there] : operands)
+      if (here.is_same(t)) return there;
+    return operands.emplace_back(t, moved(t, at::kCPU)).second;
+  };
   for (size_t i = 0; i < n; ++i) {
     c10::IValue& given = (*stack)[first + i];
+    if (given.isTensorList()) {
+      std::vector<at::Tensor> there;
+      for (const at::Tensor& t : given.toTensorVector()) there.push_back(on_host(t));
+      given = there;
+    }
     if (!given.isTensor()) continue;
-    at::Tensor here = given.toTensor(), there = moved(here, at::kCPU);
+    at::Tensor here = given.toTensor(), there = on_host(here);
     if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) written.emplace_back(here, there);
     given = there;
   }
   op.callBoxed(stack);
   for (auto& [here, there] : written) {
-    if (here.layout() == at::kSparse)
+    if (here.layout() != at::kStrided)
       here.resize_as_sparse_(there);
     else if (here.sizes() != there.sizes())
       here.resize_(there.sizes());

@@ -8,7 +8,6 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/complex.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/polar.h>
@@ -20,12 +19,14 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/MathConstants.h>
 
 #include <list>
 #include <mutex>
 #include <tuple>
 
+#include "aclnn_ops.h"
 #include "devices.h"
 #include "kernel.h"
 #include "tensors.h"
@@ -35,7 +36,8 @@ namespace {
 
 // The longest dimension that one matrix does: 2048 x 2048 numbers, 16 MB.
 constexpr int64_t kDirect = 1024;
-constexpr size_t kKept = 32;
+// Bytes of matrices that are kept, on all devices together.
+constexpr size_t kKept = size_t{64} << 20;
 
 enum class Kind { c2c, r2c, c2r, twiddle, chirp };
 // Kind, length, second length, direction, scale, device.
@@ -82,25 +84,51 @@ at::Tensor made(const Key& key) {
   TORCH_INTERNAL_ASSERT(false);
 }
 
+struct Kept {
+  Key key;
+  at::Tensor matrix;
+  bool captured;  // a graph reads it at every replay: it stays
+};
+
 // The matrix of `key` on its device, kept for the next transform of the same length.
 at::Tensor matrix(Kind kind, const at::Tensor& like, int64_t n, int64_t m, bool forward, double scale = 1) {
   static std::mutex* mutex = new std::mutex;
-  static auto* kept = new std::list<std::pair<Key, at::Tensor>>;  // the last one used first; leaked
+  static auto* kept = new std::list<Kept>;  // the last one used first; leaked
   const Key key{kind, n, m, forward, scale, like.device().index()};
+  const auto* device = c10::impl::getDeviceGuardImpl(like.device().type());
+  const c10::Stream stream = device->getStream(like.device());
+  const bool capturing = device->isStreamCapturing(stream);
   {
     std::lock_guard lock(*mutex);
     for (auto it = kept->begin(); it != kept->end(); ++it) {
-      if (it->first != key) continue;
+      if (it->key != key) continue;
       kept->splice(kept->begin(), *kept, it);
-      return it->second;
+      it->captured |= capturing;
+      if (!capturing) it->matrix.record_stream(stream);  // whoever drops it waits for this stream too
+      return it->matrix;
     }
   }
+  TORCH_CHECK(!capturing,
+              "the first Fourier transform of a length makes a matrix on the host, which cannot be captured "
+              "into a graph: run the transform once before the capture");
   at::Tensor host = made(key);
   at::Tensor there = host.to(host.is_complex() ? at::kComplexFloat : at::kFloat).to(like.device());
   std::lock_guard lock(*mutex);
-  kept->emplace_front(key, there);
-  if (kept->size() > kKept) kept->pop_back();
+  kept->push_front({key, there, false});
+  size_t bytes = 0;
+  for (auto it = kept->begin(); it != kept->end();) {
+    bytes += it->matrix.nbytes();
+    it = bytes > kKept && !it->captured && it != kept->begin() ? kept->erase(it) : std::next(it);
+  }
   return there;
+}
+
+// Neither autocast nor the precision that the user allows for matrix products is for transforms.
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  at::Tensor out = empty({a.size(0), b.size(1)}, a.scalar_type());
+  constexpr int8_t kKeepDtype = 0;
+  if (out.numel()) launch<aclnnMm>(a, b, out, kKeepDtype);
+  return out;
 }
 
 at::Tensor pairs_of(const at::Tensor& x) {  // complex [b, n] as real [b, 2 n]
@@ -137,7 +165,7 @@ at::Tensor convolved(const at::Tensor& x, bool forward, double scale) {
 // Complex [b, n] along its second dimension.
 at::Tensor transform(const at::Tensor& x, bool forward, double scale) {
   const int64_t b = x.size(0), n = x.size(1);
-  if (n <= kDirect) return from_pairs(at::mm(pairs_of(x), matrix(Kind::c2c, x, n, n, forward, scale)));
+  if (n <= kDirect) return from_pairs(product(pairs_of(x), matrix(Kind::c2c, x, n, n, forward, scale)));
   const int64_t n1 = divisor(n), n2 = n / n1;
   if (n1 == 1) return convolved(x, forward, scale);
   at::Tensor columns = x.reshape({b, n1, n2}).transpose(1, 2).reshape({b * n2, n1});
@@ -196,7 +224,7 @@ at::Tensor r2c(const at::Tensor& self, at::IntArrayRef dim, int64_t normalizatio
     const int64_t n = r.size(1), m = onesided ? n / 2 + 1 : n;
     const double scale = scale_of(n, normalization);
     if (n > kDirect) return transform(at::complex(r, at::zeros_like(r)), true, scale).slice(1, 0, m);
-    return from_pairs(at::mm(r, matrix(Kind::r2c, r, n, m, true, scale)));
+    return from_pairs(product(r, matrix(Kind::r2c, r, n, m, true, scale)));
   });
   return c2c_along(x, dim.slice(0, dim.size() - 1), normalization, true);
 }
@@ -209,7 +237,7 @@ at::Tensor c2r(const at::Tensor& self, at::IntArrayRef dim, int64_t normalizatio
     const int64_t m = n / 2 + 1;
     const double scale = scale_of(n, normalization);
     at::Tensor r = given.slice(1, 0, m);
-    if (n <= kDirect) return at::mm(pairs_of(r), matrix(Kind::c2r, r, n, m, false, scale));
+    if (n <= kDirect) return product(pairs_of(r), matrix(Kind::c2r, r, n, m, false, scale));
     at::Tensor rest = r.slice(1, 1, n - m + 1).flip(1).conj().resolve_conj();
     return at::real(transform(at::cat({r, rest}, 1), false, scale)).contiguous();
   });

@@ -260,9 +260,21 @@ at::Tensor multinomial(const at::Tensor& self, int64_t n, bool replacement,
 }
 
 // By its distribution function: CANN draws uniform numbers, which may be 0 but not 1.
+// `t`, or a float32 tensor to draw in where `t` has too few values for a smooth distribution.
+at::Tensor wide(const at::Tensor& t) {
+  const bool fine = t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble;
+  return fine ? t : empty(t.sizes(), at::kFloat);
+}
+
 at::Tensor& exponential_(at::Tensor& self, double lambd, std::optional<at::Generator> generator) {
   TORCH_CHECK(lambd > 0.0, "exponential_ expects lambda > 0.0, but found lambda=", lambd);
-  return uniform_(self, 0, 1, std::move(generator)).neg_().log1p_().mul_(-1 / lambd);
+  c10::DeviceGuard guard(self.device());
+  at::Tensor drawn = wide(self);
+  const double eps = self.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
+                                                       : std::numeric_limits<float>::epsilon();
+  // Never 0, of which a division or a logarithm makes infinities.
+  uniform_(drawn, 0, 1, std::move(generator)).neg_().log1p_().mul_(-1 / lambd).clamp_min_(eps / 2 / lambd);
+  return drawn.is_same(self) ? self : self.copy_(drawn);
 }
 
 // Cauchy numbers are tangents of angles, of which 0 and pi/2 make infinities that are as rare as the uniform
@@ -274,11 +286,10 @@ at::Tensor& cauchy_(at::Tensor& self, double median, double sigma, std::optional
       "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you "
       "specified ",
       self.dtype());
-  return uniform_(self, -0.5, 0.5, std::move(generator))
-      .mul_(std::numbers::pi)
-      .tan_()
-      .mul_(sigma)
-      .add_(median);
+  c10::DeviceGuard guard(self.device());
+  at::Tensor drawn = wide(self);
+  uniform_(drawn, -0.5, 0.5, std::move(generator)).mul_(std::numbers::pi).tan_().mul_(sigma).add_(median);
+  return drawn.is_same(self) ? self : self.copy_(drawn);
 }
 
 at::Tensor& log_normal_(at::Tensor& self, double mean, double std, std::optional<at::Generator> generator) {
@@ -290,7 +301,7 @@ at::Tensor& log_normal_(at::Tensor& self, double mean, double std, std::optional
 at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> generator) {
   TORCH_CHECK(0 < p && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
   c10::DeviceGuard guard(self.device());
-  at::Tensor drawn = self.is_floating_point() ? self : empty(self.sizes(), at::kFloat);
+  at::Tensor drawn = wide(self);
   uniform_(drawn, 0, 1, std::move(generator)).neg_().log1p_().mul_(1 / std::log1p(-p)).ceil_().clamp_min_(1);
   return drawn.is_same(self) ? self : self.copy_(drawn);
 }

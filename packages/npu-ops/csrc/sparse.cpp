@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sparse tensors of coordinates, where PyTorch has a kernel a device: composites of dense operators. What
 // only moves indices and values about is PyTorch's own, see codegen/sparse.py.
+#include <ATen/ExpandUtils.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/native/SparseTensorUtils.h>
+#include <ATen/ops/_sparse_broadcast_to.h>
 #include <ATen/ops/_sparse_coo_tensor_with_dims_and_tensors.h>
 #include <ATen/ops/_unique2.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/result_type.h>
 #include <ATen/ops/searchsorted.h>
+#include <ATen/ops/sparse_mask_native.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -55,6 +58,8 @@ at::Tensor flat_places(const at::Tensor& self) {
 at::Tensor coalesce(const at::Tensor& self) {
   c10::DeviceGuard guard(self.device());
   if (self._nnz() < 2) return self.clone()._coalesced_(true);
+  if (self.sparse_dim() == 0)
+    return of_parts(self, self._indices().slice(1, 0, 1), self._values().sum(0, /*keepdim=*/true), true);
   auto [unique, inverse, counts] = at::_unique2(flat_places(self), /*sorted=*/true, /*return_inverse=*/true);
   std::vector<at::Tensor> rows;
   int64_t d = 0;
@@ -89,12 +94,16 @@ at::Tensor& add_out(const at::Tensor& self, const at::Tensor& other, const c10::
   at::Tensor values = at::cat({self._values().to(dtype), scaled}, 0).to(out.scalar_type());
   out.resize_as_sparse_(self);
   at::sparse::alias_into_sparse(out, indices, values);
-  return out._coalesced_(false);
+  out._coalesced_(false);
+  if (out._nnz() > out.numel()) out.copy_(out.coalesce());  // or additions in place would grow it for ever
+  return out;
 }
 
 // The elements of `sparse` times those of `dense` at their places.
-at::Tensor& times_dense(const at::Tensor& sparse, const at::Tensor& dense, c10::ScalarType dtype,
+at::Tensor& times_dense(const at::Tensor& given, const at::Tensor& dense, c10::ScalarType dtype,
                         at::Tensor& out) {
+  const auto shape = at::infer_size(given.sizes(), dense.sizes());
+  const at::Tensor sparse = given.sizes() == shape ? given : at::_sparse_broadcast_to(given, shape);
   at::Tensor factors = dense;
   if (dense.dim()) {
     c10::List<std::optional<at::Tensor>> places;
@@ -105,6 +114,31 @@ at::Tensor& times_dense(const at::Tensor& sparse, const at::Tensor& dense, c10::
   out.resize_as_sparse_(sparse);
   at::sparse::alias_into_sparse(out, sparse._indices(), values);
   return out._coalesced_(sparse.is_coalesced());
+}
+
+// Where each of `places` stands among the sorted `among`, and whether it does.
+std::pair<at::Tensor, at::Tensor> find(const at::Tensor& places, const at::Tensor& among) {
+  const at::Tensor at = at::searchsorted(among, places).clamp_max_(among.size(0) - 1);
+  return {at, among.index_select(0, at).eq(places)};
+}
+
+// The elements of `self` at the places of `mask`, 0 where it has none.
+at::Tensor mask_by(const at::Tensor& self, const at::Tensor& mask) {
+  c10::DeviceGuard guard(common_device("sparse_mask", false, self, mask));
+  if (!self.is_sparse()) return at::native::sparse_mask(self, mask);
+  TORCH_CHECK(self.sizes() == mask.sizes() && self.sparse_dim() == mask.sparse_dim(),
+              "sparse_mask(): the shapes of self ", self.sizes(), " and mask ", mask.sizes(),
+              " should match");
+  const at::Tensor from = self.coalesce(), places = flat_places(mask);
+  c10::DimVector sizes(from._values().sizes());
+  sizes[0] = places.numel();
+  at::Tensor values = at::zeros(sizes, from._values().options());
+  if (places.numel() && from._nnz()) {
+    auto [at, found] = find(places, flat_places(from));
+    const at::Tensor rows = found.nonzero().squeeze(1);
+    values.index_copy_(0, rows, from._values().index_select(0, at.index_select(0, rows)));
+  }
+  return of_parts(mask, mask._indices(), values, mask.is_coalesced());
 }
 
 at::Tensor& mul_out(const at::Tensor& self, const at::Tensor& other, at::Tensor& out) {
@@ -120,8 +154,8 @@ at::Tensor& mul_out(const at::Tensor& self, const at::Tensor& other, at::Tensor&
   const at::Tensor mine = flat_places(a), theirs = flat_places(b);
   at::Tensor indices = a._indices(), values = a._values().to(dtype);
   if (mine.numel() && theirs.numel()) {
-    const at::Tensor at = at::searchsorted(theirs, mine).clamp_max_(theirs.size(0) - 1);
-    const at::Tensor both = theirs.index_select(0, at).eq(mine).nonzero().squeeze(1);
+    auto [at, found] = find(mine, theirs);
+    const at::Tensor both = found.nonzero().squeeze(1);
     indices = indices.index_select(1, both);
     values = values.index_select(0, both) * b._values().to(dtype).index_select(0, at.index_select(0, both));
   } else {
@@ -142,6 +176,8 @@ at::Tensor product_added(const at::Tensor& self, const at::Tensor& sparse, const
   TORCH_CHECK(sparse.sparse_dim() == 2 && sparse.dense_dim() == 0 && dense.dim() == 2 &&
                   sparse.size(1) == dense.size(0),
               "addmm: expected two matrices that fit, but got ", sparse.sizes(), " and ", dense.sizes());
+  TORCH_CHECK(sparse.scalar_type() == dense.scalar_type(), "addmm: expected matrices of one dtype, but got ",
+              sparse.scalar_type(), " and ", dense.scalar_type());
   const at::Tensor indices = sparse._indices();
   at::Tensor rows = sparse._values().unsqueeze(1) * dense.index_select(0, indices[1]);
   at::Tensor product = summed(rows, indices[0], sparse.size(0));
@@ -167,6 +203,7 @@ TORCH_LIBRARY_IMPL(aten, SparsePrivateUse1, m) {
   impl<"_coalesce", coalesce>(m);
   impl<"add.out", add_out>(m);
   impl<"mul.out", mul_out>(m);
+  impl<"sparse_mask", mask_by>(m);
   impl<"addmm", product_added>(m);
   impl<"addmm.out", product_added_out>(m);
   impl<"addmm_", product_added_>(m);

@@ -66,6 +66,28 @@ def test_gradients_and_out() -> None:
 
 def test_what_the_matrix_unit_has_not_is_left_to_the_cpu() -> None:
     x = torch.randn(4, 9, dtype=torch.float64)
-    torch.npu.reset_fallback_report()  # type: ignore[attr-defined]
+    torch.npu.reset_fallback_report()
     close(torch.fft.rfft(x.npu()), torch.fft.rfft(x))
-    assert [f.operator for f in torch.npu.fallback_report()] == ["aten::_fft_r2c"]  # type: ignore[attr-defined]
+    assert [f.operator for f in torch.npu.fallback_report()] == ["aten::_fft_r2c"]
+
+
+def test_a_graph_keeps_the_matrices_that_it_reads() -> None:
+    x = torch.randn(4, 300).npu()
+    with pytest.raises(RuntimeError, match="run the transform once before"), torch.npu.graph(torch.npu.NPUGraph()):
+        torch.fft.rfft(x)
+    expected = torch.fft.rfft(x).cpu()
+    graph = torch.npu.NPUGraph()
+    with torch.npu.graph(graph):
+        found = torch.fft.rfft(x)
+    for n in range(800, 830):  # 10 MB each: more than is kept
+        torch.fft.fft(torch.randn(1, n, dtype=torch.complex64).npu())
+    found.zero_()
+    graph.replay()
+    assert found.cpu().equal(expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_leaves_transforms_alone(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 20)
+    with torch.autocast("npu", dtype=dtype):
+        close(torch.fft.fft(x.npu()), torch.fft.fft(x))

@@ -109,3 +109,14 @@ def test_composed_distributions_have_their_quantiles(draw, below: dict[float, fl
         assert abs((x < value).float().mean().item() - share) < 0.015
     torch.npu.manual_seed(0)
     assert torch.equal(draw(torch.empty(20_000, device="npu")), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_exponential_numbers_are_never_zero_and_as_fine_as_the_dtype(dtype: torch.dtype) -> None:
+    torch.npu.manual_seed(0)
+    x = torch.empty(1 << 18, dtype=dtype, device="npu").exponential_().cpu()
+    assert x.min() > 0
+    assert abs(x.float().mean().item() - 1) < 0.01
+    assert x.max() > 9
+    torch.npu.manual_seed(0)
+    assert not torch.nn.functional.gumbel_softmax(torch.zeros(1 << 12, 8, dtype=dtype, device="npu")).isnan().any()

@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import nn
 
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse C.. tensor support is in beta state")  # torch's own
+
 
 @pytest.fixture
 def pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,15 +35,20 @@ CALLS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "transpose": lambda s, d: s.t(),
     "sum": lambda s, d: torch.sparse.sum(s, 1),
     "neg": lambda s, d: -s,
+    "mul by more of dense ones": lambda s, d: s * torch.stack([d, d * 2]),
+    "sparse mask": lambda s, d: (s + s).sparse_mask(s.coalesce()),
     "mask": lambda s, d: d.sparse_mask(s.coalesce()),
     "select": lambda s, d: s.index_select(0, torch.tensor([1, 0], device=s.device)),  # the CPU's
     "from dense": lambda s, d: d.relu().to_sparse(),
     "compressed rows": lambda s, d: d.relu().to_sparse_csr(),
+    "rows times a dense matrix": lambda s, d: d.relu().to_sparse_csr() @ d.t(),  # the CPU's, as all below
+    "rows plus other rows": lambda s, d: d.relu().to_sparse_csr() + d.neg().relu().to_sparse_csr(),
+    "columns": lambda s, d: d.relu().to_sparse_csr().to_sparse_csc(),
+    "smm": lambda s, d: torch.smm(s.coalesce(), d.t()),
     "back from rows": lambda s, d: d.relu().to_sparse_csr().to_dense(),
 }
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")  # torch's own
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_gives_what_the_cpu_gives(name: str, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     here, there = pair
@@ -61,18 +68,39 @@ def test_elements_of_one_place_are_added_and_sorted(pair: tuple[torch.Tensor, to
     assert one.values().tolist() == [3.0, 9.0, -1.0]
 
 
+def test_additions_in_place_do_not_grow_without_end(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+    there = pair[1].coalesce()
+    for _ in range(8):
+        there.add_(there)
+    assert there._nnz() <= there.numel()
+    torch.testing.assert_close(there.to_dense().cpu(), pair[0].to_dense() * 256)
+
+
+def test_gradients_of_compressed_rows() -> None:
+    dense = torch.tensor([[1.0, 0.0], [0.0, 3.0]])
+    grads = []
+    for place in ("cpu", "npu"):
+        x = dense.to(place).to_sparse_csr().requires_grad_()
+        y = torch.ones(2, 3, device=place, requires_grad=True)
+        (x @ y).sum().backward()
+        assert y.grad is not None
+        grads.append(y.grad.cpu())
+    torch.testing.assert_close(*grads)
+
+
 def test_sparse_gradients_of_an_embedding_train_it() -> None:
     torch.manual_seed(0)
     here = nn.Embedding(10, 4, sparse=True)
     there = nn.Embedding(10, 4, sparse=True)
     there.load_state_dict(here.state_dict())
-    there.npu()
+    there.to("npu")
     index = torch.tensor([1, 3, 3, 7])
     for module, place in ((here, "cpu"), (there, "npu")):
-        optimizer = torch.optim.SparseAdam(module.parameters(), lr=0.1)
+        optimizer = torch.optim.SparseAdam(list(module.parameters()), lr=0.1)
         for _ in range(3):
             optimizer.zero_grad()
-            module(index.to(place)).square().sum().backward()
+            rows: torch.Tensor = module(index.to(place))
+            rows.square().sum().backward()
             assert module.weight.grad is not None
             assert module.weight.grad.is_sparse
             optimizer.step()
@@ -80,7 +108,7 @@ def test_sparse_gradients_of_an_embedding_train_it() -> None:
 
 
 def test_what_cann_has_not_is_counted(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
-    torch.npu.reset_fallback_report()  # type: ignore[attr-defined]
+    torch.npu.reset_fallback_report()
     torch.sparse.softmax(pair[1], 1)
-    (use,) = (f for f in torch.npu.fallback_report() if "softmax" in f.operator)  # type: ignore[attr-defined]
+    (use,) = (f for f in torch.npu.fallback_report() if "softmax" in f.operator)
     assert use.reason == "CANN computes nothing on sparse tensors"
