@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -92,11 +93,20 @@ def flat(values: object) -> list[float]:
 
 
 def difference(one: Outcome, other: Outcome) -> tuple[float, float] | None:
-    """Largest relative difference of two results, and the one allowed."""
-    if not one.result or not other.result:
+    """Largest relative difference of two results, and the one allowed; None where neither program prints a result.
+
+    Infinite if one printed none, or another number of values, or where a difference is no finite number.
+    """
+    if not one.result and not other.result:
         return None
-    pairs = zip(flat(one.result["values"]), flat(other.result["values"]), strict=True)
-    return max(abs(a - b) / max(abs(b), 1e-12) for a, b in pairs), float(str(one.result["tolerance"]))
+    if not one.result or not other.result:
+        return math.inf, 0.0
+    mine, theirs = flat(one.result["values"]), flat(other.result["values"])
+    if len(mine) != len(theirs):
+        return math.inf, 0.0
+    apart = [abs(a - b) / max(abs(b), 1e-12) for a, b in zip(mine, theirs, strict=True)]
+    largest = max((x if math.isfinite(x) else math.inf for x in apart), default=0.0)
+    return largest, float(str(one.result["tolerance"]))
 
 
 def programs(peer: str, ours: str, chosen: list[str]) -> int:
@@ -140,7 +150,7 @@ def compare_traces(peer: str, ours: str) -> int:
             if not outcome.good:
                 print(f"{name}: {outcome.why}")
                 return 1
-        text, missing = traces.compare(*found)
+        text, missing = traces.compare(name, *found)
         print(f"\n{name}: {text}")
         unexplained += missing
     return unexplained
@@ -173,10 +183,14 @@ def judged(rows: list[dict[str, Any]]) -> tuple[str, int]:
     known = yaml.safe_load((HERE / "peer_sweep.yaml").read_text())
     counts: Counter[str] = Counter()
     explained: dict[str, list[str]] = {}
-    open_rows = []
+    open_rows, reads = [], 0
+    natural = {
+        entry for entries in yaml.safe_load((HERE / "host_reads.yaml").read_text()).values() for entry in entries
+    }
     for row in sorted(rows, key=lambda r: str(r["op"])):
         if row["status"] in ("native", "composite", "fallback"):
             counts["equal"] += 1
+            reads += bool(row.get("copies")) and row["op"] not in natural
             continue
         said = str((row["examples"] or [""])[0])
         reason = known["reasons"].get(row["op"])
@@ -189,6 +203,7 @@ def judged(rows: list[dict[str, Any]]) -> tuple[str, int]:
             counts[f"{row['status']}, WITHOUT A REASON"] += 1
             open_rows.append(f"  {row['op']}: {said[:300]}")
     lines = [f"operators: {len(rows)}; " + ", ".join(f"{n} {how}" for how, n in counts.most_common())]
+    lines.append(f"of the equal, {reads} read the host: they copy from the device, and host_reads.yaml has no reason")
     lines += [f"  {', '.join(operators)}: {why}" for why, operators in explained.items()]
     lines += open_rows
     short = counts["equal"] < known["equal"]
