@@ -44,7 +44,10 @@ CODES = {"aclError", "aclnnStatus", "HcclResult", "rtError_t"}
 SIZES = (0, 1, 2, 7, 64, 4096)
 HUGE = (1 << 40, 1 << 63, (1 << 64) - 1)
 NUMBERS = (0, 1, 2, 3, 4, 7, 8, 9, 12, 16, 27, 64, 255, -1, -2, 1 << 31)
-TEXTS = (None, b"", b"x", b"aclnnAdd", b"/nonexistent/file.json", b"\xff\xfe", b"y" * 300)
+NAMES = (b"BNSD", b"TND", b"CdistGrad", b"LpNormReduceV2")
+TEXTS = (None, b"", b"x", b"aclnnAdd", b"/nonexistent/file.json", b"\xff\xfe", b"y" * 300, *NAMES)
+#: What an array of ones may be.
+NUMBER = r"(u?int\d+_t|size_t|int|float|double|bool)\*"
 #: Device memory, or addresses that a call must refuse without looking there.
 ADDRESSES = {"devPtr", "virPtr", "hostPtr", "ptr", "expectPtr", "devAddr", "workspace", "addr", "tensorData"}
 #: The host's, or nothing: a device address there is what the program may not give.
@@ -142,6 +145,11 @@ class Sequence:
             return ctypes.c_void_p(r.choice((0, NOTHING))), None
         if kind == "void*":
             return ctypes.c_void_p(self.address(r, name)), None
+        if kind.removesuffix("*") in OPAQUE and re.search(r"\*\s*const\s*\*|\[\]$", declared):
+            array = self.scratch()  # of nulls, after eight handles
+            for i in range(8):
+                ctypes.c_uint64.from_address(array + 8 * i).value = self.handle(r, kind.removesuffix("*"))
+            return ctypes.c_void_p(r.choice((0, array, array))), None
         if kind.removesuffix("*") in OPAQUE or kind == "void**":
             missing = r.random() < 0.05
             return ctypes.c_void_p(0 if missing else self.scratch()), None if missing else kind.removesuffix("*")
@@ -150,7 +158,8 @@ class Sequence:
             text = r.choice(TEXTS)
             return (ctypes.c_void_p(r.choice((0, self.scratch()))) if writes else ctypes.c_char_p(text)), None
         if kind.endswith("*"):
-            return ctypes.c_void_p(r.choice((0, self.scratch(), self.scratch(), self.scratch(1)))), None
+            ones = 1 if re.fullmatch(NUMBER, kind) else 0  # of a struct these would be pointers to nothing
+            return ctypes.c_void_p(r.choice((0, self.scratch(), self.scratch(), self.scratch(ones)))), None
         if kind in ("float", "double"):
             return (ctypes.c_float if kind == "float" else ctypes.c_double)(
                 r.choice((0.0, 1.5, -1.0, float("nan")))

@@ -237,6 +237,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a share of nothing": ({"keep": 0.0}, "parameter 'keepProb'"),
     "too few bits": ({"keep": 0.5, "drop": torch.zeros(2, dtype=torch.uint8)}, "parameter 'dropMaskOptional'"),
     "a prefix for one sequence": ({"sparse": 5, "mask": GIVEN, "prefix": [1]}, "parameter 'prefixOptional'"),
+    "a prefix beyond the columns": ({"sparse": 5, "mask": GIVEN, "prefix": [3, T + 1]}, "parameter 'prefixOptional'"),
+    "a prefix that all rows see": ({"sparse": 5, "mask": GIVEN, "prefix": [T - S - 1, 3]}, "expected 2 to 7"),
+    "a shift of another dtype": ({"pse": torch.zeros(B, N, S, T).half()}, "parameter 'realShiftOptional'"),
     "a shift of another shape": ({"pse": torch.zeros(2, 2)}, "parameter 'realShiftOptional'"),
 }
 
@@ -252,6 +255,39 @@ def test_what_does_not_fit_is_refused_in_the_first_phase(cann: Cann, name: str) 
     finally:
         LAYOUTS.pop("TND")
     assert caught.value.code == SHAPE_DOES_NOT_FIT
+
+
+def test_a_gradient_of_another_dtype_is_refused(cann: Cann) -> None:
+    (out, *_), gradients = attend(cann, "BNSD", *inputs())
+    with pytest.raises(AclError, match="parameter 'dy'"):
+        gradients(out.half())
+
+
+def test_a_mask_for_another_number_of_sequences_is_refused(cann: Cann) -> None:
+    q, k, v = torch.randn(8, N, D), torch.randn(9, N, D), torch.randn(9, N, D)
+    stats, none = [torch.empty(8, N, 8) for _ in range(2)], torch.empty(0)
+    ends, how = ([3, 8], [4, 9]), [SCALE, 1.0, ALL, ALL, N, "TND", 0, 1]
+    for batch, fits in ((2, True), (1, True), (3, False)):
+        mask = torch.zeros(batch, 1, 5, 5, dtype=torch.bool)
+        arguments = [q, k, v, None, None, None, mask, None, *ends, *how, "", *stats, none, torch.empty_like(q)]
+        if fits:
+            cann.run("aclnnFlashAttentionVarLenScoreV4", *arguments)
+            continue
+        with pytest.raises(AclError, match="parameter 'attenMaskOptional'"):
+            cann.run("aclnnFlashAttentionVarLenScoreV4", *arguments)
+
+
+def test_without_keys_a_sink_has_no_gradient(cann: Cann) -> None:
+    q, k, v = (t.half() for t in inputs(kv=0))
+    stats, none = [torch.zeros(B, N, S, 8) for _ in range(2)], None
+    found = [*(torch.empty_like(t) for t in (q, k, v)), torch.full((N,), 5.0)]
+    cann.run(
+        "aclnnFlashAttentionScoreGradV3", q, k, v, torch.ones_like(q), none, none, none, none, *stats, none,
+        torch.zeros_like(q), torch.zeros(N), none, none, none, SCALE, 1.0, ALL, ALL, N, "BNSD", 0, 0, 1, *found[:3],
+        none, found[3],
+    )  # fmt: skip
+    assert not found[0].any()
+    assert not found[3].any()
 
 
 def test_heads_that_do_not_divide_are_refused(cann: Cann) -> None:

@@ -46,6 +46,9 @@ def test_input_and_output_addresses_count_within_their_own_kind(cann: Cann) -> N
         cann.check("in", set_in(executor, c.c_size_t(0), tensor, other.buffers["self"][0].data))
         cann.check("out", set_out(executor, c.c_size_t(0), tensor, other.buffers["out"][0].data))
         assert set_out(executor, c.c_size_t(1), tensor, None) == INVALID
+        assert set_in(executor, c.c_size_t(0), None, None) == NULL
+        assert set_in(executor, c.c_size_t(0), c.c_void_p(0x1234), None) == INVALID
+        assert "was destroyed, or is none" in cann.message()
         call.launch(executor, None, 0)
         other.finish()
         torch.testing.assert_close(other.buffers["out"][0].tensor, Y + Y)

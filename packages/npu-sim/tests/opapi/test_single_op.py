@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes as c
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from opapi.conftest import ACL, TO_DEVICE, TO_HOST, ints
 if TYPE_CHECKING:
     from opapi.conftest import Cann
 
-ND, OP_NOT_FOUND, INVALID_PARAM = 2, 100024, 100000
+ND, OP_NOT_FOUND, INVALID_PARAM, STREAM_CAPTURED = 2, 100024, 100000, 107027
 
 
 class SingleOp:
@@ -42,13 +42,17 @@ class SingleOp:
                 self.acl.aclopSetAttrListInt(c.c_void_p(attr), key, len(value), ints(value))
         return attr
 
-    def run(self, name: str, inputs: list[Tensor], output: Tensor, **attributes: Any) -> int:
-        """The code that the call answered; the result is in `output`."""
+    def run(
+        self, name: str, inputs: list[Tensor], output: Tensor, *, stream: c.c_void_p | None = None,
+        captured: bool = False, **attributes: Any,
+    ) -> int:  # fmt: skip
+        """The code that the call answered; the result is in `output`. `captured`: while `stream` captures."""
         memory, descs, buffers = [], [], []
         for t in (*inputs, output):
             size = t.numel() * t.element_size()
-            memory.append(self.cann.malloc(size))
-            self.cann.acl("aclrtMemcpy", memory[-1], size, t.data_ptr(), size, TO_DEVICE)
+            memory.append(self.cann.malloc(max(size, 1)))
+            if size:
+                self.cann.acl("aclrtMemcpy", memory[-1], size, t.data_ptr(), size, TO_DEVICE)
             descs.append(self.acl.aclCreateTensorDesc(ACL[t.dtype], t.dim(), ints(t.shape), ND))
             buffers.append(self.acl.aclCreateDataBuffer(memory[-1], c.c_uint64(size)))
         n = len(inputs)
@@ -57,10 +61,16 @@ class SingleOp:
             return (c.c_void_p * len(handles))(*handles)
 
         attr = self.attributes(attributes)
+        if captured:
+            self.cann.acl("aclmdlRICaptureBegin", stream, 1)
         code: int = self.compiler.aclopCompileAndExecute(
             name.encode(), n, array(descs[:n]), array(buffers[:n]), 1, array(descs[n:]), array(buffers[n:]),
-            c.c_void_p(attr), 0, 0, None, None,
+            c.c_void_p(attr), 0, 0, None, stream,
         )  # fmt: skip
+        if captured:
+            model = c.c_void_p()
+            self.cann.acl("aclmdlRICaptureEnd", stream, c.byref(model))
+            self.cann.acl("aclmdlRIDestroy", model)
         self.cann.acl("aclrtSynchronizeDevice")
         size = output.numel() * output.element_size()
         self.cann.acl("aclrtMemcpy", output.data_ptr(), size, memory[-1], size, TO_HOST)
@@ -100,6 +110,52 @@ def test_the_gradient_of_distances_takes_points_repeated_for_each_other(single_o
     out = torch.empty(2, 3, 4)
     assert single_op.run("CdistGrad", [t.expand(whole).contiguous() for t in inputs], out, p=p) == 0
     torch.testing.assert_close(out, expected)
+
+
+WHOLE = torch.ones(2, 3, 5, 4)
+POINTS = torch.ones(2, 3, 4)
+DO_NOT_FIT: dict[str, tuple[list[Tensor], Tensor]] = {
+    "the first alone has the rank": ([WHOLE, torch.ones(4), torch.ones(4), torch.ones(2)], POINTS),
+    "another last input": ([WHOLE, WHOLE, WHOLE, torch.ones(2, 3, 5, 1)], POINTS),
+    "another output": ([WHOLE] * 4, torch.ones(2, 3)),
+    "two dims": ([torch.ones(2, 3)] * 4, torch.ones(3)),
+    "nothing": ([torch.ones(2, 3, 0, 4)] * 4, POINTS),
+}
+
+
+@pytest.mark.parametrize("name", DO_NOT_FIT)
+def test_a_gradient_of_distances_of_other_shapes_is_refused(single_op: SingleOp, name: str) -> None:
+    inputs, out = DO_NOT_FIT[name]
+    assert single_op.run("CdistGrad", inputs, out, p=2.0) == INVALID_PARAM
+    assert "CdistGrad" in single_op.cann.message()
+
+
+@pytest.fixture
+def stream(cann: Cann) -> Iterator[c.c_void_p]:
+    made = c.c_void_p()
+    cann.acl("aclrtCreateStream", c.byref(made))
+    yield made
+    cann.acl("aclrtDestroyStream", made)
+
+
+NORM: dict[str, Any] = {"p": 3.0, "axes": [1], "keepdim": False, "epsilon": 0.0}
+
+
+def test_an_operator_keeps_no_memory(single_op: SingleOp, stream: c.c_void_p) -> None:
+    def free() -> int:
+        found, total = c.c_size_t(), c.c_size_t()
+        single_op.cann.acl("aclrtGetMemInfo", 0, c.byref(found), c.byref(total))
+        return found.value
+
+    before = free()
+    assert single_op.run("LpNormReduceV2", [torch.randn(64, 64)], torch.empty(64), stream=stream, **NORM) == 0
+    assert free() == before
+
+
+def test_an_operator_that_needs_memory_is_not_captured(single_op: SingleOp, stream: c.c_void_p) -> None:
+    code = single_op.run("LpNormReduceV2", [torch.randn(64, 64)], torch.empty(64), stream=stream, captured=True, **NORM)
+    assert code == STREAM_CAPTURED
+    assert "run this operator outside of the capture" in single_op.cann.message()
 
 
 def test_an_operator_that_it_has_not_is_not_found(single_op: SingleOp) -> None:

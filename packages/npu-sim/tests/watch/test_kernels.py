@@ -63,7 +63,7 @@ def test_null_kernels_check_and_do_not_compute_and_a_trace_tells_of_both_phases(
     assert arguments["alpha"]["value"] == 2
 
 
-def test_calls_cost_what_is_asked_and_take_little_by_themselves() -> None:
+def test_calls_cost_at_least_what_is_asked() -> None:
     code = """
     with cann.arguments("aclnnAdd", x, x, 1, torch.zeros(2, 3)) as call:
         def phases():

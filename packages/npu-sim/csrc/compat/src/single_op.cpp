@@ -4,11 +4,14 @@
 #include <dlfcn.h>
 #include <npu/cann/nnopbase.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
+
+#include "npu_sim/error.h"
+#include "npu_sim/stream.h"
 
 namespace npu_sim {
 
@@ -49,23 +52,17 @@ Held<aclTensor> tensor(const Operand& t, int without = -1) {
 
 Held<aclScalar> scalar(float value) { return make<aclScalar>("Scalar", &aclCreateScalar, &value, ACL_FLOAT); }
 
-// Memory for partial results on `stream`, of at least `size` bytes: each call there may overwrite it.
-int workspace(aclrtStream stream, uint64_t size, void** memory) {
-  static std::mutex mutex;
-  static std::map<aclrtStream, std::pair<void*, uint64_t>> all;
-  std::lock_guard lock(mutex);
-  auto& [data, bytes] = all[stream];
-  if (bytes < size) {
-    if (data) {
-      NPU_SIM_TRY(aclrtSynchronizeStream(stream));
-      NPU_SIM_TRY(aclrtFree(data));
-      data = nullptr, bytes = 0;
-    }
-    NPU_SIM_TRY(aclrtMalloc(&data, size, ACL_MEM_MALLOC_HUGE_FIRST));
-    bytes = size;
-  }
-  *memory = data;
-  return 0;
+// Memory for the partial results of one call, which has finished when it is freed. No memory is kept: a
+// reset, or the end of a stream, would free it behind our back, and a capture would go on using it.
+int workspace(const char* name, aclrtStream stream, uint64_t size, void** memory) {
+  std::shared_ptr<Stream> s;
+  NPU_SIM_TRY(stream_of(stream, &s));
+  if (deferring(*s))
+    return fail(ACL_ERROR_RT_STREAM_CAPTURED,
+                std::string(name) +
+                    " needs memory for its partial results until it has run, and its stream is " +
+                    "being captured: run this operator outside of the capture");
+  return aclrtMalloc(memory, size, ACL_MEM_MALLOC_HUGE_FIRST);
 }
 
 // Both phases of an aclnn operator.
@@ -79,8 +76,16 @@ int launch(const char* name, aclrtStream stream, A... arguments) {
   aclOpExecutor* executor = nullptr;
   void* memory = nullptr;
   NPU_SIM_TRY(prepare(arguments..., &size, &executor));
-  if (size) NPU_SIM_TRY(workspace(stream, size, &memory));
-  return run(memory, size, executor, stream);
+  if (!size) return run(nullptr, 0, executor, stream);
+  if (const int code = workspace(name, stream, size, &memory)) {
+    auto destroy = reinterpret_cast<aclnnStatus (*)(aclOpExecutor*)>(symbol("aclDestroyAclOpExecutor"));
+    if (destroy) destroy(executor);
+    return code;
+  }
+  int code = run(memory, size, executor, stream);
+  if (!code) code = aclrtSynchronizeStream(stream);
+  const int freed = aclrtFree(memory);
+  return code ? code : freed;
 }
 
 template <class T>
@@ -92,10 +97,31 @@ T attribute(const SingleOp& op, const char* name, T otherwise) {
   return value ? *value : otherwise;
 }
 
+std::string text(const std::vector<int64_t>& shape) {
+  std::string all = "[";
+  for (size_t i = 0; i < shape.size(); ++i) all += (i ? ", " : "") + std::to_string(shape[i]);
+  return all + "]";
+}
+
 // The gradient of one of two lists of points, which all come repeated to [.., P, R, M].
 int cdist_grad(const SingleOp& op) {
-  const int rank = static_cast<int>(op.inputs[0].shape.size());
-  if (rank < 3) return fail(ACL_ERROR_INVALID_PARAM, "CdistGrad takes tensors of at least 3 dims");
+  const std::vector<int64_t>& whole = op.inputs[0].shape;
+  const int rank = static_cast<int>(whole.size());
+  if (rank < 3)
+    return fail(ACL_ERROR_INVALID_PARAM,
+                "CdistGrad takes inputs of at least 3 dims, found " + std::to_string(rank));
+  if (std::any_of(whole.begin(), whole.end(), [](int64_t n) { return n < 1; }))
+    return fail(ACL_ERROR_INVALID_PARAM, "CdistGrad takes inputs with elements, found " + text(whole));
+  for (size_t i = 1; i < op.inputs.size(); ++i)
+    if (op.inputs[i].shape != whole)
+      return fail(ACL_ERROR_INVALID_PARAM, "CdistGrad takes four inputs of one shape: input " +
+                                               std::to_string(i) + " is " + text(op.inputs[i].shape) +
+                                               ", input 0 " + text(whole));
+  std::vector<int64_t> points = whole;
+  points.erase(points.end() - 2);
+  if (op.outputs[0].shape != points)
+    return fail(ACL_ERROR_INVALID_PARAM,
+                "CdistGrad gives an output of " + text(points) + ", found " + text(op.outputs[0].shape));
   const auto grad = tensor(op.inputs[0], rank - 1), x1 = tensor(op.inputs[1], rank - 2),
              x2 = tensor(op.inputs[2], rank - 3), distances = tensor(op.inputs[3], rank - 1),
              out = tensor(op.outputs[0]);

@@ -18,9 +18,12 @@ aclnnStatus check(const char* call, const aclOpExecutor* e) {
   return ACLNN_SUCCESS;
 }
 
-aclnnStatus rebind(const char* call, const aclOpExecutor* e, FlatTensor* found, bool tensor_given,
-                   void* addr) {
-  if (!tensor_given) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(call) + ": the tensor is null");
+// `given` names the tensor or list for CANN, which has it beside the index; here it must only be one.
+template <class T>
+aclnnStatus rebind(const char* call, const aclOpExecutor* e, FlatTensor* found, const T* given, void* addr) {
+  if (!given) return fail(ACLNN_ERR_PARAM_NULLPTR, std::string(call) + ": the tensor is null");
+  if (!living(given))
+    return fail(ACLNN_ERR_PARAM_INVALID, std::string(call) + ": the tensor was destroyed, or is none");
   if (!e->repeatable)
     return fail(ACLNN_ERR_PARAM_INVALID, std::string(call) + ": the executor is not repeatable");
   if (!found)
@@ -32,13 +35,13 @@ aclnnStatus rebind(const char* call, const aclOpExecutor* e, FlatTensor* found, 
 aclnnStatus set_one(const char* call, aclOpExecutor* e, size_t index, aclTensor* tensor, void* addr, bool in,
                     bool out) {
   if (auto bad = check(call, e)) return bad;
-  return rebind(call, e, e->nth_tensor(index, in, out), tensor != nullptr, addr);
+  return rebind(call, e, e->nth_tensor(index, in, out), tensor, addr);
 }
 
 aclnnStatus set_listed(const char* call, aclOpExecutor* e, size_t ir, size_t relative, aclTensorList* list,
                        void* addr, bool in, bool out) {
   if (auto bad = check(call, e)) return bad;
-  return rebind(call, e, e->list_element(ir, relative, in, out), list != nullptr, addr);
+  return rebind(call, e, e->list_element(ir, relative, in, out), list, addr);
 }
 
 }  // namespace

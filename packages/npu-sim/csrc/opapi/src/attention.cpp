@@ -227,7 +227,7 @@ void backward(const Call& c) {
   const Sizes s = sizes(c);
   const Tensor dq_out = given(c, {"dqOut"}), dk_out = given(c, {"dkOut"}), dv_out = given(c, {"dvOut"});
   if (!dq_out.defined() || !dk_out.defined() || !dv_out.defined()) {  // no score, so no gradient
-    for (const Tensor& t : {dq_out, dk_out, dv_out})
+    for (const Tensor& t : {dq_out, dk_out, dv_out, given(c, {"dpseOut"}), given(c, {"dsinkOut"})})
       if (t.defined()) t.zero_();
     return;
   }

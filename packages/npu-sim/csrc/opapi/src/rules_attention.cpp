@@ -115,15 +115,24 @@ void check_mask(const Call& c, const Sizes& s) {
   const size_t n = m.size();
   const bool sized = (n == 2 || n == 4) && m[n - 2] == rows && m[n - 1] == columns;
   const bool heads = sized && (n == 2 || m[1] == 1 || (whole && m[1] == s.heads));
-  if (!heads || (n == 4 && m[0] != 1 && !(whole && (tnd || m[0] == s.batch))))
+  const int64_t batch = tnd ? static_cast<int64_t>(sequences(c, s).size()) : s.batch;
+  if (!heads || (n == 4 && m[0] != 1 && !(whole && m[0] == batch)))
     refuse(c, "attenMaskOptional", nnop::describe(*mask),
            "[B, N, S, T], [B, 1, S, T], [1, 1, S, T] or [S, T] with S " + std::to_string(rows) + " and T " +
                std::to_string(columns) + " for 'sparseMode' " + std::to_string(mode));
   if (mode == kPrefix || mode == kPrefixCompressed) {
     const rules::Sizes prefix = rules::numbers(c, "prefixOptional");
-    const size_t batch = tnd ? sequences(c, s).size() : static_cast<size_t>(s.batch);
-    if (prefix.size() != batch)
+    if (static_cast<int64_t>(prefix.size()) != batch)
       refuse(c, "prefixOptional", rules::text(prefix), std::to_string(batch) + " numbers, one a sequence");
+    const std::vector<Sequence> all = sequences(c, s);
+    for (size_t i = 0; i < prefix.size(); ++i) {
+      const Sequence& one = all[tnd ? i : 0];
+      const int64_t least = std::max<int64_t>(one.kv_len - one.q_len, 0);
+      if (prefix[i] < least || prefix[i] > one.kv_len)
+        refuse(c, "prefixOptional", rules::text(prefix),
+               std::to_string(least) + " to " + std::to_string(one.kv_len) + " for sequence " +
+                   std::to_string(i));
+    }
   }
 }
 
@@ -147,6 +156,7 @@ void check_shift(const Call& c, const Sizes& s) {
   if (!pse || pse->numel() == 0) return;
   const rules::Sizes p = pse->sizes();
   const bool slopes = type >= 0 && number(c, "pseType") > 1;
+  if (!slopes) rules::expect_dtype(c, name, *pse, needed(c, {"query"}).dtype, "that of 'query'");
   const auto is = [&](int64_t size, std::initializer_list<int64_t> any) {
     return std::find(any.begin(), any.end(), size) != any.end();
   };
@@ -237,10 +247,19 @@ void attention_backward(const Call& c) {
     Shape want = shape(at(c, "query"));
     want.back() = dy.ndim == 3 && !attention::is_tnd(c) ? s.heads * s.dim_v : s.dim_v;
     expect_shape(c, "dy", dy, want, "that of the result");
+    const aclDataType dtype = at(c, "query").dtype;
+    expect_dtype(c, "dy", dy, dtype, "that of 'query'");
+    if (const auto* result = optional(c, "attentionInOptional"); result && result->numel())
+      expect_shape(c, "attentionInOptional", *result, want, "that of 'dy'");
     for (auto [grad, of] :
-         {std::pair("dqOut", "query"), std::pair("dkOut", "keyIn"), std::pair("dvOut", "value")})
-      expect_shape(c, grad, attention::needed(c, {grad}), at(c, of).sizes(),
-                   "that of what it is the gradient of");
+         {std::pair("dqOut", "query"), std::pair("dkOut", "keyIn"), std::pair("dvOut", "value")}) {
+      const FlatTensor& t = attention::needed(c, {grad});
+      expect_shape(c, grad, t, at(c, of).sizes(), "that of what it is the gradient of");
+      expect_dtype(c, grad, t, dtype, "that of 'query'");
+    }
+    const auto *pse = optional(c, "pseShiftOptional"), *dpse = optional(c, "dpseOut");
+    if (pse && pse->numel() && dpse && dpse->numel())
+      expect_shape(c, "dpseOut", *dpse, pse->sizes(), "that of 'pseShiftOptional'");
   });
 }
 
