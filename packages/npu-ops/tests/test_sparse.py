@@ -88,6 +88,13 @@ def test_gradients_of_compressed_rows() -> None:
     torch.testing.assert_close(*grads)
 
 
+def test_gradients_of_reduced_products_are_refused_not_computed() -> None:
+    x = torch.eye(2, device="npu").to_sparse_csr().requires_grad_()
+    y = torch.ones(2, 3, device="npu", requires_grad=True)
+    with pytest.raises(NotImplementedError, match="_sparse_mm_reduce_impl_backward"):
+        torch.sparse.mm(x, y, "amax").sum().backward()
+
+
 def test_sparse_gradients_of_an_embedding_train_it() -> None:
     torch.manual_seed(0)
     here = nn.Embedding(10, 4, sparse=True)
