@@ -9,6 +9,7 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/sort.h>
+#include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
@@ -66,6 +67,10 @@ void launch_random(const Philox& p, const at::Tensor& self, A... inputs) {
 at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at::Generator> generator) {
   TORCH_CHECK(from <= to, "uniform_ expects to return a [from, to) range, but found from=", from,
               " > to=", to);
+  if (self.is_complex()) {  // both parts
+    at::view_as_real(self).uniform_(from, to, std::move(generator));
+    return self;
+  }
   TORCH_CHECK(self.is_floating_point(), "\"uniform_\" not implemented for '", self.scalar_type(), "'");
   c10::DeviceGuard guard(self.device());
   check_dtype("uniform_", self, dtypes("filbhscud"));
@@ -77,6 +82,10 @@ at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at:
 
 at::Tensor& normal_(at::Tensor& self, double mean, double std, std::optional<at::Generator> generator) {
   TORCH_CHECK(std >= 0.0, "normal expects std >= 0.0, but found std ", std);
+  if (self.is_complex()) {  // each part has half of the variance
+    at::view_as_real(self).normal_(0, std / std::numbers::sqrt2, std::move(generator));
+    return mean == 0 ? self : self.add_(mean);
+  }
   TORCH_CHECK(self.is_floating_point(), "\"normal_\" not implemented for '", self.scalar_type(), "'");
   c10::DeviceGuard guard(self.device());
   check_dtype("normal_", self, dtypes("filbhscu?d"));

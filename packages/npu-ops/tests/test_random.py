@@ -120,3 +120,15 @@ def test_exponential_numbers_are_never_zero_and_as_fine_as_the_dtype(dtype: torc
     assert x.max() > 9
     torch.npu.manual_seed(0)
     assert not torch.nn.functional.gumbel_softmax(torch.zeros(1 << 12, 8, dtype=dtype, device="npu")).isnan().any()
+
+
+def test_complex_numbers_are_drawn_in_both_parts() -> None:
+    torch.npu.manual_seed(0)
+    x = torch.randn(1 << 16, dtype=torch.complex64, device="npu").cpu()
+    for part in (x.real, x.imag):
+        assert abs(part.mean().item()) < 0.01
+        assert abs(part.var().item() - 0.5) < 0.01
+    u = torch.rand(1 << 12, dtype=torch.complex64, device="npu").cpu()
+    for part in (u.real, u.imag):
+        assert 0 <= part.min() < 0.01
+        assert 0.99 < part.max() < 1
