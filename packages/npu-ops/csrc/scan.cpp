@@ -2,7 +2,9 @@
 // Running extremes, medians of everything, products of vectors, distances of points.
 #include <ATen/ExpandUtils.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <limits>
@@ -121,6 +123,21 @@ at::Tensor pdist_forward(const at::Tensor& self, double p) {
   return out;
 }
 
+// Each pair's gradient and distance at both its places of a square, whose rows are then points among points.
+at::Tensor pdist_backward(const at::Tensor& grad, const at::Tensor& self, double p,
+                          const at::Tensor& distances) {
+  c10::DeviceGuard guard(common_device("_pdist_backward", false, grad, self, distances));
+  check_dtype("_pdist_backward", self, dtypes("hf"));
+  const int64_t n = self.size(0);
+  if (self.numel() == 0 || n < 2) return at::zeros_like(self);
+  const at::Tensor above = at::ones({n, n}, self.options().dtype(at::kBool)).triu_(1);
+  auto square = [&](const at::Tensor& pairs) {
+    const at::Tensor half = at::zeros({n, n}, pairs.options()).masked_scatter_(above, pairs);
+    return half.add(half.transpose(0, 1));
+  };
+  return cdist_backward(square(grad), self, self, p, square(distances));
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -133,6 +150,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_cdist_forward", cdist_forward>(m);
   impl<"_cdist_backward", cdist_backward>(m);
   impl<"_pdist_forward", pdist_forward>(m);
+  impl<"_pdist_backward", pdist_backward>(m);
 }
 
 }  // namespace npu::ops

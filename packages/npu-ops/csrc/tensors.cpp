@@ -5,6 +5,7 @@
 #include <ATen/native/Resize.h>
 #include <ATen/ops/_local_scalar_dense_native.h>
 #include <ATen/ops/view.h>
+#include <c10/core/DeviceGuard.h>
 
 #include "aclnn_ops.h"
 #include "devices.h"
@@ -117,6 +118,13 @@ void resize_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef st
   } else if (options.memory_format_opt()) {
     out.unsafeGetTensorImpl()->empty_tensor_restride(*options.memory_format_opt());
   }
+}
+
+at::Tensor& give(at::Tensor& out, const at::Tensor& result) {
+  c10::DeviceGuard guard(result.device());
+  resize_out(out, result.sizes(), {}, result.options());
+  device_copy(out, result);
+  return out;
 }
 
 }  // namespace npu::ops

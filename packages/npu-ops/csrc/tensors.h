@@ -37,4 +37,7 @@ c10::Scalar host_scalar(const at::Tensor& t);
 void resize_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
                 const at::TensorOptions& options);
 
+// Writes a result into `out`, which is resized for it. RuntimeError, as torch words it, if the dtypes differ.
+at::Tensor& give(at::Tensor& out, const at::Tensor& result);
+
 }  // namespace npu::ops

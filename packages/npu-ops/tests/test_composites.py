@@ -1,0 +1,134 @@
+"""Kernels of csrc/ that are several of CANN's operators in a row, where CANN has none of that name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torch.nn.functional as F
+from opinfo import Outcome, check, compare, infos
+from torch import Tensor
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+#: op_db's entries whose samples these kernels compute, forward and backward, without the CPU
+ENTRIES = [
+    "nn.functional.multi_margin_loss",
+    "nn.functional.multilabel_margin_loss",
+    "nn.functional.pdist",
+    "mode",
+    "nextafter",
+    "frexp",
+    "logcumsumexp",
+    "linalg.vector_norm",
+    "renorm",
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_the_cpus() -> Iterator[None]:
+    torch.npu.reset_fallback_report()
+    yield
+    assert not list(torch.npu.fallback_report())
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_samples_and_their_gradients_are_those_of_the_cpu(name: str) -> None:
+    outcome = Outcome()
+    for info in infos(name):
+        check(info, torch.float32, info.supports_autograd, outcome)
+    assert outcome.ran
+
+
+@pytest.mark.parametrize("f", [torch.softmax, torch.log_softmax])
+def test_gradients_of_softmax_in_float64(f: object) -> None:
+    x, g = torch.randn(3, 4), torch.randn(3, 4, dtype=torch.float64)
+    grads = []
+    for device in ("cpu", "npu"):
+        leaf = x.to(device).requires_grad_()
+        assert callable(f)
+        grads.append(torch.autograd.grad(f(leaf, 1, dtype=torch.float64), leaf, g.to(device))[0])
+    compare(grads[1], grads[0], str(f))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_the_next_number_of_every_kind_of_number(dtype: torch.dtype) -> None:
+    least = torch.finfo(dtype).smallest_normal / 2 ** round(-math.log2(torch.finfo(dtype).eps))
+    kinds = [0.0, -0.0, 1.0, -1.0, least, -least, math.inf, -math.inf, math.nan, torch.finfo(dtype).max]
+    x = torch.tensor(kinds, dtype=dtype)
+    found = torch.nextafter(x.npu()[:, None], x.npu()).cpu()
+    want = torch.nextafter(x[:, None], x)
+    torch.testing.assert_close(found, want, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(found.signbit() & found.eq(0), want.signbit() & want.eq(0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_mantissas_and_exponents(dtype: torch.dtype) -> None:
+    kinds = [0.0, -0.0, 1.0, -3.5, 1e-40, -1e-45, 65504.0, math.inf, -math.inf, math.nan]
+    x = torch.tensor(kinds, dtype=dtype)
+    mantissa, exponent = torch.frexp(x.npu())
+    m, e = torch.frexp(x)
+    compare(mantissa, m, "mantissa")
+    assert torch.equal(exponent.cpu()[x.isfinite()], e[x.isfinite()])
+    out = torch.empty(0, dtype=dtype).npu(), torch.empty(0, dtype=torch.int32).npu()
+    torch.frexp(x.npu(), out=out)
+    assert torch.equal(out[1], exponent)
+    with pytest.raises(RuntimeError, match="floating-point"):
+        torch.frexp(torch.tensor([1]).npu())
+
+
+def test_the_most_frequent_value_is_the_smallest_of_several_at_its_last_place() -> None:
+    x = torch.tensor([[3, 1, 3, 1, 2], [5, 5, 4, 4, 4], [9, 8, 7, 6, 5]])
+    for dtype in (torch.int64, torch.float32, torch.uint8):
+        for dim, keep in ((1, False), (0, True)):
+            found = torch.mode(x.to(dtype).npu(), dim, keep)
+            compare(tuple(found), tuple(torch.mode(x.to(dtype), dim, keep)), "mode")
+    assert torch.mode(torch.zeros(0, 3).npu(), 1).values.shape == (0,)
+    with pytest.raises(IndexError):
+        torch.mode(torch.zeros(0, 3).npu(), 0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 16, 17, 1000])
+def test_running_sums_of_exponentials_reach_far(n: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(3, n) * 20
+    x[0, : n // 2] = -math.inf
+    exact = torch.logcumsumexp(x.double(), 1).float()
+    torch.testing.assert_close(torch.logcumsumexp(x.npu(), 1).cpu(), exact, rtol=1e-6, atol=1e-5)
+    torch.testing.assert_close(torch.logcumsumexp(x.npu().t(), 0).cpu(), exact.t(), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_margins_with_weights_and_labels_that_end_early(reduction: str) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(4, 5), torch.rand(5)
+    target = torch.tensor([0, 3, 4, 3])
+    labels = torch.tensor([[3, 0, -1, 1, 2], [-1, 1, 1, 1, 1], [0, 1, 2, 3, 4], [2, 2, -1, 0, 0]])
+    losses = []
+    for device in ("cpu", "npu"):
+        leaf = x.to(device).requires_grad_()
+        one = F.multi_margin_loss(
+            leaf, target.to(device), p=2, margin=0.7, weight=weight.to(device), reduction=reduction
+        )
+        other = F.multilabel_margin_loss(leaf, labels.to(device), reduction=reduction)
+        together = one.sum() + other.sum()
+        losses.append((one, other, *torch.autograd.grad(together, leaf)))
+    compare(losses[1], losses[0], "losses")
+    with pytest.raises(RuntimeError, match="p == 1 and p == 2"):
+        torch._C._nn.multi_margin_loss(x.npu(), target.npu(), 3)
+    with pytest.raises(RuntimeError, match="inconsistent target size"):
+        F.multilabel_margin_loss(x.npu(), labels[:2].npu())
+
+
+@pytest.mark.parametrize("ord", [0, 1, 2, 3, 0.5, math.inf, -math.inf])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex64])
+def test_norms_of_vectors(ord: float, dtype: torch.dtype) -> None:
+    x = torch.randn(3, 4, dtype=dtype)
+    for dim in (None, 0, (0, 1)):
+        want = torch.linalg.vector_norm(x, ord, dim)
+        compare(torch.linalg.vector_norm(x.npu(), ord, dim), want, "norm")
+    out: Tensor = torch.empty(0, dtype=torch.float64).npu()
+    torch.linalg.vector_norm(x.npu(), ord, out=out if not dtype.is_complex else out.float())
+    assert torch.linalg.vector_norm(x[:, :0].npu(), 2).item() == 0
