@@ -57,15 +57,19 @@ at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left
   for (const at::Tensor& t : {rhs, factor}) check_dtype("linalg_solve_triangular", t, kExact);
   at::Tensor x = empty(rhs.sizes(), rhs.scalar_type());
   if (x.numel() == 0) return x;
-  const at::Tensor dense_factor = dense(factor), scratch = empty(factor.sizes(), factor.scalar_type());
+  // A column-major factor goes as the transpose of its transpose, without a copy.
+  const bool turned = !factor.is_contiguous() && factor.transpose(-2, -1).is_contiguous();
+  const at::Tensor dense_factor = dense(turned ? factor.transpose(-2, -1) : factor);
+  const at::Tensor scratch = empty(factor.sizes(), factor.scalar_type());
   if (left) {
-    launch<aclnnTriangularSolve>(dense(rhs), dense_factor, upper, /*transpose=*/false, unitriangular, x,
-                                 scratch);
+    launch<aclnnTriangularSolve>(dense(rhs), dense_factor, upper != turned, /*transpose=*/turned,
+                                 unitriangular, x, scratch);
     return x;
   }
-  const at::Tensor turned = dense(rhs.transpose(-2, -1));
-  at::Tensor y = empty(turned.sizes(), turned.scalar_type());
-  launch<aclnnTriangularSolve>(turned, dense_factor, upper, /*transpose=*/true, unitriangular, y, scratch);
+  const at::Tensor columns = dense(rhs.transpose(-2, -1));
+  at::Tensor y = empty(columns.sizes(), columns.scalar_type());
+  launch<aclnnTriangularSolve>(columns, dense_factor, upper != turned, /*transpose=*/!turned, unitriangular,
+                               y, scratch);
   return y.transpose(-2, -1);
 }
 

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "matrices.h"
+
+#include <ATen/ops/eq.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/linalg_solve_triangular.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/where.h>
+
+#include "aclnn_ops.h"
+#include "tensors.h"
+
+namespace npu::ops {
+
+at::Tensor singular(const at::Tensor& a) {
+  const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
+  const at::Tensor sign = empty(batch, a.scalar_type()), logarithm = empty(batch, a.scalar_type());
+  launch<aclnnSlogdet>(a, sign, logarithm);
+  return at::eq(sign, 0);
+}
+
+at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {
+  return at::where(bad.unsqueeze(-1).unsqueeze(-1), at::eye(a.size(-1), a.options()), a);
+}
+
+at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad) { return bad.to(at::kInt).mul_(a.size(-1)); }
+
+at::Tensor solved(const at::Tensor& a, const at::Tensor& b) {
+  auto [q, r] = at::linalg_qr(a);
+  return at::linalg_solve_triangular(r, at::matmul(q.transpose(-2, -1), b), /*upper=*/true);
+}
+
+}  // namespace npu::ops

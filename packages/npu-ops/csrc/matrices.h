@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What operators on square matrices share. All of it is for float32: CANN multiplies no matrices of float64.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "dtypes.h"
+
+namespace npu::ops {
+
+constexpr DtypeSet kMatrix = dtypes("f");
+
+// Whether each matrix of `a` has a zero among its pivots: bool, without the last two dimensions.
+at::Tensor singular(const at::Tensor& a);
+
+// `a` with the identity in place of the matrices that `bad` names, which CANN's operators may end in an error
+// for.
+at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
+
+// LAPACK's `info` of each matrix: the size of those that `bad` names, and 0. Which pivot it was CANN does not
+// tell.
+at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad);
+
+// X of A X = B, by orthogonal factors. The batches of the two are broadcast.
+at::Tensor solved(const at::Tensor& a, const at::Tensor& b);
+
+}  // namespace npu::ops

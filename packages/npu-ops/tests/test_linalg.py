@@ -1,0 +1,136 @@
+"""Inverses, determinants, solutions and Cholesky factors, with matrices that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from opinfo import Outcome, check, infos
+from torch import Tensor
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+#: op_db's entries whose samples these kernels compute, forward and backward, without the CPU
+ENTRIES = [
+    "linalg.inv_ex",
+    "linalg.det",
+    "linalg.slogdet",
+    "linalg.solve",
+    "linalg.tensorsolve",
+    "lu_solve",
+    "lu_unpack",
+    "linalg.cholesky_ex",
+    "cholesky",
+    "cholesky_solve",
+    "cholesky_inverse",
+]
+SINGULAR = torch.tensor([[[2.0, 1.0], [1.0, 3.0]], [[1.0, 2.0], [2.0, 4.0]], [[0.0, 1.0], [1.0, 0.0]]])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_the_cpus() -> Iterator[None]:
+    torch.npu.reset_fallback_report()
+    yield
+    assert not list(torch.npu.fallback_report())
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_samples_and_their_gradients_are_those_of_the_cpu(name: str) -> None:
+    outcome = Outcome()
+    for info in infos(name):
+        check(info, torch.float32, backward=True, outcome=outcome)
+    assert outcome.ran
+
+
+def close(found: Tensor, wanted: Tensor) -> None:
+    torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("f", [torch.linalg.inv, torch.linalg.det, torch.linalg.slogdet])
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a.mT, lambda a: a[..., ::2, ::2]])
+def test_gradients_of_any_order_in_memory(f: Callable[[Tensor], Tensor], view: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    a = torch.randn(2, 6, 6)
+    results = []
+    for device in ("cpu", "npu"):
+        leaf = a.to(device).requires_grad_()
+        out = f(view(leaf))
+        out = out if isinstance(out, Tensor) else out[1]
+        (grad,) = torch.autograd.grad(out.sin().sum(), leaf, create_graph=True)
+        results.append((out, grad, *torch.autograd.grad(grad.sin().sum(), leaf)))
+    for found, wanted in zip(results[1], results[0], strict=True):
+        torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_systems_of_transposed_and_broadcast_matrices(left: bool) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(3, 1, 4, 4), torch.randn(2, 4, 4)
+    for one in (a, a.mT):
+        results = []
+        for device in ("cpu", "npu"):
+            leaves = [t.to(device).requires_grad_() for t in (one, b)]
+            x = torch.linalg.solve(leaves[0], leaves[1], left=left)
+            results.append((x, *torch.autograd.grad(x.sin().sum(), leaves)))
+        for found, wanted in zip(results[1], results[0], strict=True):
+            torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=1e-3, atol=1e-3)
+
+
+def test_singular_matrices_are_told_of_and_the_others_inverted() -> None:
+    inverse, info = torch.linalg.inv_ex(SINGULAR.npu())
+    assert info.cpu().bool().tolist() == [False, True, False]
+    close(inverse[::2], torch.linalg.inv(SINGULAR[::2]))
+    solution, info = torch.linalg.solve_ex(SINGULAR.npu(), SINGULAR.npu())
+    assert info.cpu().bool().tolist() == [False, True, False]
+    close(solution[::2], torch.eye(2).expand(2, 2, 2))
+    close(torch.linalg.det(SINGULAR.npu()), torch.tensor([5.0, 0.0, -1.0]))
+    for f in (torch.linalg.inv, lambda a: torch.linalg.solve(a, a), lambda a: torch.linalg.matrix_power(a, -2)):
+        with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+            f(SINGULAR.npu())
+    with pytest.raises(torch.linalg.LinAlgError):
+        torch.linalg.inv_ex(SINGULAR.npu(), check_errors=True)
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_matrices_without_cholesky_factors_are_told_of(upper: bool) -> None:
+    bad = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[1.0, float("nan")], [float("nan"), 1.0]], [[-1.0, 0], [0, 2]]])
+    a = torch.cat((SINGULAR, bad))
+    factor, info = torch.linalg.cholesky_ex(a.npu(), upper=upper)
+    assert info.cpu().bool().tolist() == [False, True, True, True, True, True]
+    close(factor[0], torch.linalg.cholesky(a[0], upper=upper))
+    assert factor[1:].isnan().any(-1).any(-1).all()
+    for f in (torch.linalg.cholesky, torch.cholesky):
+        with pytest.raises(torch.linalg.LinAlgError, match="positive-definite"):
+            f(a.npu())
+    lopsided = torch.tensor([[4.0, 100.0], [2.0, 5.0]])  # only one triangle counts
+    close(torch.linalg.cholesky(lopsided.npu()), torch.linalg.cholesky(lopsided))
+
+
+def test_pivots_of_many_swaps_and_of_copied_stand_ins() -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(2, 37, 37), torch.randn(2, 37, 3)
+    lu, pivots = torch.linalg.lu_factor(a)
+    for found, wanted in zip(torch.lu_unpack(lu.npu(), pivots.npu()), torch.lu_unpack(lu, pivots), strict=True):
+        assert torch.equal(found.cpu(), wanted)
+    x = torch.linalg.lu_solve(lu.npu(), pivots.npu(), b.npu(), adjoint=True)
+    torch.testing.assert_close(x.cpu(), torch.linalg.lu_solve(lu, pivots, b, adjoint=True), rtol=1e-3, atol=1e-3)
+    with torch.autograd.graph.save_on_cpu():
+        leaf = a.npu().requires_grad_()
+        value = torch.linalg.slogdet(leaf)[1].sum()
+    (grad,) = torch.autograd.grad(value, leaf)
+    torch.testing.assert_close(grad.cpu(), torch.linalg.inv(a).mT, rtol=1e-3, atol=1e-3)
+
+
+def test_out_and_empty_and_refused() -> None:
+    a = torch.randn(3, 3).npu()
+    out = torch.empty(0).npu()
+    torch.linalg.inv(a, out=out)
+    close(out @ a, torch.eye(3))
+    torch.linalg.det(a, out=out)
+    close(out, torch.linalg.det(a.cpu()))
+    assert torch.linalg.det(torch.empty(2, 0, 0).npu()).tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="square"):
+        torch.linalg.inv(torch.randn(2, 3).npu())
+    with pytest.raises(RuntimeError, match="same dtype"):
+        torch.linalg.solve(a, a.double())
