@@ -367,6 +367,8 @@ LACKS: dict[tuple[str, str], str] = {
 }
 #: The product of the device that the tests run on.
 PRODUCT = "A2"
+#: Their tensors lie in private formats, which these arguments do not: test_formats.py has them in every dtype.
+IN_BLOCKS = {"aclnnNpuFormatCast", "aclnnMatmulWeightNz", "aclnnAddmmWeightNz", "aclnnBatchMatMulWeightNz"}
 
 
 def usual(p: Param) -> Any:
@@ -502,7 +504,7 @@ def exported() -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:ComplexHalf support")
-@pytest.mark.parametrize("name", exported())
+@pytest.mark.parametrize("name", [name for name in exported() if name not in IN_BLOCKS])
 def test_every_documented_dtype_computes_or_is_refused_in_the_first_phase(cann: Cann, name: str) -> None:
     op = OPS[name]
     wrong = []

@@ -13,6 +13,8 @@ int64_t element_bytes(const FlatTensor& t) { return static_cast<int64_t>(dtype_b
 
 // The bytes of a view: its dense innermost part as a row, the rest as steps.
 Rows rows_of(const FlatTensor& t) {
+  if (t.storage_ndim)
+    return {static_cast<const char*>(t.data), static_cast<uint64_t>(t.extent_bytes()), {}, {}};
   struct Dim {
     int64_t size, step;
   };

@@ -9,6 +9,11 @@
 namespace npu_sim::nnop {
 
 int64_t FlatTensor::extent_bytes() const {
+  if (storage_ndim) {
+    int64_t n = 1;
+    for (int64_t d : storage()) n *= d;
+    return (n * static_cast<int64_t>(dtype_bits(dtype)) + 7) / 8;
+  }
   int64_t last = 0;
   auto d = sizes(), s = strides();
   for (uint32_t i = 0; i < ndim; ++i) {

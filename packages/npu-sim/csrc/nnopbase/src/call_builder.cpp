@@ -3,14 +3,16 @@
 
 #include <cstdlib>
 
+#include "npu_sim/nnop/format.h"
 #include "slots.h"
 
 namespace npu_sim::nnop {
 
 namespace {
 constexpr size_t round_up(size_t n, size_t align) { return (n + align - 1) / align * align; }
+uint32_t storage_dims(const aclTensor* t) { return is_private(t->format) ? t->storage.n : 0; }
 size_t flat_bytes(const aclTensor* t) {
-  return t ? sizeof(FlatTensor) + t->sizes.n * 2 * sizeof(int64_t) : 0;
+  return t ? sizeof(FlatTensor) + (t->sizes.n * 2 + storage_dims(t)) * sizeof(int64_t) : 0;
 }
 }  // namespace
 
@@ -65,12 +67,15 @@ uint32_t CallBuilder::copy(const void* p, size_t bytes, size_t align) {
 uint32_t CallBuilder::copy_tensor(const aclTensor* t) {
   if (!t) return 0;
   uint32_t at = take(flat_bytes(t));
-  auto* flat = new (e_->at<char>(at)) FlatTensor{t->data, t->offset, t->dtype, t->format, t->sizes.n, 0};
+  auto* flat =
+      new (e_->at<char>(at)) FlatTensor{t->data, t->offset, t->dtype, t->format, t->sizes.n, storage_dims(t)};
   auto* dims = reinterpret_cast<int64_t*>(flat + 1);
   if (t->sizes.n) {
     std::memcpy(dims, t->sizes.v, t->sizes.n * sizeof(int64_t));
     std::memcpy(dims + t->sizes.n, t->strides.v, t->sizes.n * sizeof(int64_t));
   }
+  if (flat->storage_ndim)
+    std::memcpy(dims + 2 * t->sizes.n, t->storage.v, flat->storage_ndim * sizeof(int64_t));
   return at;
 }
 

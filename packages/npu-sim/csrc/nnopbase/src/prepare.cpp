@@ -6,6 +6,7 @@
 #include "executor_cache.h"
 #include "living.h"
 #include "npu_sim/error.h"
+#include "npu_sim/nnop/format.h"
 #include "npu_sim/nnop/operator.h"
 #include "npu_sim/settings.h"
 #include "npu_sim/soc.h"
@@ -31,7 +32,20 @@ std::string dtype_list(uint64_t mask) {
   throw Refusal{status, std::string(op.name) + ": parameter '" + p.name + "' " + what};
 }
 
-void check_tensor(const Operator& op, const Param& p, const aclTensor* t, const SocProfile& soc) {
+void check_format(const Operator& op, uint32_t i, const aclTensor* t) {
+  if (!is_private(t->format)) return;
+  const std::string name = "the private format " + format_name(t->format);
+  if (!(op.kernel->private_formats >> i & 1))
+    refuse(op, op.params[i], "has " + name + "; expected a base format, ND or one of its names for images");
+  const Dims &s = t->sizes, &d = t->strides, &m = t->storage;
+  if (!private_view(t->format, {s.v, s.n}, {d.v, d.n}, t->offset, {m.v, m.n}))
+    refuse(op, op.params[i],
+           "has " + name + " and no such storage: " + describe({s.v, s.n}) + " in " + describe({m.v, m.n}) +
+               "; expected a whole contiguous tensor, or one with its last two dims exchanged");
+}
+
+void check_tensor(const Operator& op, uint32_t i, const aclTensor* t, const SocProfile& soc) {
+  const Param& p = op.params[i];
   if (!living(t)) refuse(op, p, "is not a living aclTensor");
   const uint64_t bit = t->dtype >= 0 && t->dtype < 64 ? uint64_t{1} << t->dtype : 0;
   if (dtype_bits(t->dtype) == 0 || (p.dtypes && !(p.dtypes & bit)))
@@ -41,6 +55,7 @@ void check_tensor(const Operator& op, const Param& p, const aclTensor* t, const 
     refuse(op, p, std::string("has dtype bfloat16, which ") + soc.name + " does not compute in");
   if (t->sizes.n > kMaxOperatorDims)
     refuse(op, p, "has " + std::to_string(t->sizes.n) + " dims; expected at most 8");
+  check_format(op, i, t);
 }
 
 bool may_be_null(const Operator& op, uint32_t i) {
@@ -63,12 +78,12 @@ void check_param(const Operator& op, uint32_t i, uint64_t word, const SocProfile
   }
   switch (p.kind) {
     case Kind::tensor:
-      check_tensor(op, p, reinterpret_cast<const aclTensor*>(word), soc);
+      check_tensor(op, i, reinterpret_cast<const aclTensor*>(word), soc);
       break;
     case Kind::tensors:
       check_handle<aclTensorList>(op, p, word, "aclTensorList");
       for (auto* t : reinterpret_cast<const aclTensorList*>(word)->v)
-        if (t) check_tensor(op, p, t, soc);
+        if (t) check_tensor(op, i, t, soc);
       break;
     case Kind::scalar:
       check_handle<aclScalar>(op, p, word, "aclScalar");

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/record_function.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/TensorImpl.h>
@@ -15,6 +16,7 @@
 
 #include "kernel.h"
 #include "npu_sim/memory.h"
+#include "npu_sim/nnop/format.h"
 #include "npu_sim/settings.h"
 
 namespace npu_sim::ops {
@@ -118,7 +120,55 @@ struct WorkerState {
 
 }  // namespace
 
+namespace {
+
+// The blocks of a private format: their memory, and how they make the base tensor.
+struct Blocks {
+  explicit Blocks(const nnop::FlatTensor& t)
+      : view(*nnop::private_view(t.format, t.sizes(), t.strides(), t.offset, t.storage())),
+        layout(*nnop::blocked(t.format, view.sizes, t.storage().back())) {
+    const int64_t extent = t.extent_bytes();
+    std::vector<int64_t> sizes, strides(layout.order.size());
+    for (int64_t d : layout.order) sizes.push_back(layout.cut[static_cast<size_t>(d)]);
+    int64_t step = 1;
+    for (size_t d = sizes.size(); d-- > 0; step *= sizes[d]) strides[d] = step;
+    at::Tensor memory =
+        over(memory_of(t, extent), static_cast<size_t>(extent), scalar_type(t.dtype), sizes, strides);
+    std::vector<int64_t> back(layout.order.size());
+    for (size_t d = 0; d < back.size(); ++d)
+      back[static_cast<size_t>(layout.order[d])] = static_cast<int64_t>(d);
+    cut = memory.permute(back);
+  }
+  at::Tensor inner(at::Tensor padded) const {
+    for (size_t d = 0; d < view.sizes.size(); ++d)
+      padded = padded.narrow(static_cast<int64_t>(d), 0, view.sizes[d]);
+    return padded;
+  }
+
+  nnop::PrivateView view;
+  nnop::BlockedLayout layout;
+  at::Tensor cut;
+};
+
+}  // namespace
+
+void lay(const nnop::FlatTensor& t, const at::Tensor& values) {
+  if (!t.storage_ndim) {
+    tensor_over(t).copy_(values);
+    return;
+  }
+  const Blocks blocks(t);
+  at::Tensor padded = at::zeros(blocks.layout.padded, values.options());
+  blocks.inner(padded).copy_(blocks.view.transposed ? values.transpose(-1, -2) : values);
+  blocks.cut.copy_(padded.view(blocks.layout.cut));
+}
+
 at::Tensor tensor_over(const nnop::FlatTensor& t) {
+  if (t.storage_ndim) {
+    const Blocks blocks(t);
+    const at::Tensor base = blocks.inner(blocks.cut.reshape(blocks.layout.padded));
+    return blocks.view.transposed ? base.transpose(-1, -2) : base;
+  }
   const int64_t extent = t.extent_bytes();
   auto sizes = t.sizes(), strides = t.strides();
   return over(memory_of(t, extent), static_cast<size_t>(extent), scalar_type(t.dtype),

@@ -7,8 +7,9 @@
 // The lambda gets the operator's arguments in CANN's order as torch's CPU types, its tensors over the
 // device's own memory. It runs on the stream's worker; what it throws becomes the device's error, but for a
 // dtype that torch's CPU kernels lack: see compute(). The macro's arguments after the name: the rule that the
-// first phase checks, which must be given, then the workspace's size. A lambda whose parameters do not fit
-// the signature does not compile. One that takes an optional may get null for that argument.
+// first phase checks, which must be given, then the workspace's size, then a bit for each parameter that may
+// have a private format. A lambda whose parameters do not fit the signature does not compile. One that takes
+// an optional may get null for that argument.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -38,7 +39,10 @@ using OptIn = const std::optional<at::Tensor>&;
 using OptNum = const std::optional<at::Scalar>&;
 
 // A CPU tensor over the memory of `t`. Throws if that memory is not the device's, or torch has no such dtype.
+// Of a private format: a copy of what it says.
 at::Tensor tensor_over(const nnop::FlatTensor& t);
+// Lays `values`, of the base sizes, into the memory of `t` in the format of `t`.
+void lay(const nnop::FlatTensor& t, const at::Tensor& values);
 at::Scalar scalar_of(const nnop::FlatScalar& s);
 at::ScalarType scalar_type(aclDataType t);
 
@@ -53,6 +57,11 @@ class Shaped {
  private:
   const Call& call_;
   uint32_t i_;
+};
+
+// A tensor as it lies in memory.
+struct Laid {
+  const nnop::FlatTensor* tensor;
 };
 
 // How a lambda's parameter type is made from argument `i`: `letters` of the kinds that it may stand for (see
@@ -81,6 +90,12 @@ struct Arg<Shaped> {
   static constexpr std::string_view letters = "t";
   static constexpr bool nullable = false;
   static Shaped get(const Call& c, uint32_t i) { return {c, i}; }
+};
+template <>
+struct Arg<Laid> {
+  static constexpr std::string_view letters = "t";
+  static constexpr bool nullable = false;
+  static Laid get(const Call& c, uint32_t i) { return {c.tensor(i)}; }
 };
 template <>
 struct Arg<at::TensorList> {
@@ -245,17 +260,18 @@ template <const char* kKinds>
 struct Spec {
   rules::Rule* rule;
   rules::Workspace* workspace;
+  uint64_t private_formats;
 
-  constexpr Spec(rules::Rule* rule, rules::Workspace* workspace = nullptr)
-      : rule(rule), workspace(workspace) {}
-  Spec(std::nullptr_t,
-       rules::Workspace* = nullptr) = delete;  // a kernel that checks nothing says rules::none
+  constexpr Spec(rules::Rule* rule, rules::Workspace* workspace = nullptr, uint64_t private_formats = 0)
+      : rule(rule), workspace(workspace), private_formats(private_formats) {}
+  Spec(std::nullptr_t, rules::Workspace* = nullptr,
+       uint64_t = 0) = delete;  // a kernel that checks nothing says rules::none
 
   template <class L>
   constexpr nnop::Kernel operator=(L) const {
     using T = detail::Traits<L>;
     static_assert(T::fits(kKinds), "the kernel's parameters do not fit CANN's signature of the operator");
-    return {&T::run, rule, workspace, T::nullable()};
+    return {&T::run, rule, workspace, T::nullable(), private_formats};
   }
 };
 

@@ -70,6 +70,9 @@ Rule dim_in_range;
 // Matrix products by the ranks of their names; cubeMathType is 0 to 4, and lets SoCs without float32 products
 // round.
 Rule mm;
+Rule mm_nz;  // 'mat2' in FRACTAL_NZ
+Rule addmm_nz;
+Rule bmm_nz;
 Rule bmm;
 Rule matmul;
 Rule addmm;
@@ -141,6 +144,9 @@ Rule nll_loss_backward;
 Rule nll_loss2d;
 Rule nll_loss2d_backward;
 Rule softmax_backward;
+
+// The same sizes and dtype, contiguous, in two formats that the SoC converts.
+Rule format_cast;
 
 Rule convolution;
 Rule pool2d;

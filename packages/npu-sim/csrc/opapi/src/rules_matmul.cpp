@@ -71,6 +71,28 @@ void addmm(const Call& c) { two_dims(c, "mat1", "mat2", true); }
 void bmm(const Call& c) { three_dims(c, "self", "mat2", false); }
 void baddbmm(const Call& c) { three_dims(c, "batch1", "batch2", true); }
 
+namespace {
+
+void expect_nz(const Call& c, const char* name) {
+  if (at(c, name).format != ACL_FORMAT_FRACTAL_NZ)
+    refuse(c, name, "not in FRACTAL_NZ", "that format, as aclnnNpuFormatCast makes it");
+}
+
+}  // namespace
+
+void mm_nz(const Call& c) {
+  expect_nz(c, "mat2");
+  mm(c);
+}
+void addmm_nz(const Call& c) {
+  expect_nz(c, "mat2");
+  addmm(c);
+}
+void bmm_nz(const Call& c) {
+  expect_nz(c, "mat2");
+  bmm(c);
+}
+
 void addmv(const Call& c) {
   expect_rank(c, "mat", 2);
   expect_rank(c, "vec", 1);

@@ -36,26 +36,21 @@ bool direct(In a, In b, In out) {
 
 }  // namespace
 
-NPU_SIM_KERNEL(aclnnMm, rules::mm, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+namespace {
+
+constexpr auto mm = [](In self, In mat2, Out out, int64_t) {
   if (direct(self, mat2, out))
     at::mm_out(out, self, mat2);
   else
     out.copy_(promoted(self, mat2, [](In a, In b) { return at::mm(a, b); }));
 };
-NPU_SIM_KERNEL(aclnnMatmul, rules::matmul, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
-  if (direct(self, mat2, out))
-    at::matmul_out(out, self, mat2);
-  else
-    out.copy_(promoted(self, mat2, [](In a, In b) { return at::matmul(a, b); }));
-};
-NPU_SIM_KERNEL(aclnnBatchMatMul, rules::bmm, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+constexpr auto bmm = [](In self, In mat2, Out out, int64_t) {
   if (direct(self, mat2, out) && self.size(0) == mat2.size(0))
     at::bmm_out(out, self, mat2);
   else
     out.copy_(promoted(self, mat2, [](In a, In b) { return at::matmul(a, b); }));
 };
-NPU_SIM_KERNEL(aclnnAddmm, rules::addmm, rules::output_bytes) = [](In self, In mat1, In mat2, Num beta,
-                                                                   Num alpha, Out out, int64_t) {
+constexpr auto addmm = [](In self, In mat1, In mat2, Num beta, Num alpha, Out out, int64_t) {
   const auto type = out.scalar_type();
   if (direct(mat1, mat2, out))
     at::addmm_out(out, self.to(type), mat1, mat2, beta, alpha);
@@ -63,6 +58,22 @@ NPU_SIM_KERNEL(aclnnAddmm, rules::addmm, rules::output_bytes) = [](In self, In m
     out.copy_(promoted(mat1, mat2,
                        [&](In a, In b) { return at::addmm(self.to(a.scalar_type()), a, b, beta, alpha); }));
 };
+
+}  // namespace
+
+NPU_SIM_KERNEL(aclnnMm, rules::mm, rules::output_bytes) = mm;
+NPU_SIM_KERNEL(aclnnMatmul, rules::matmul, rules::output_bytes) = [](In self, In mat2, Out out, int64_t) {
+  if (direct(self, mat2, out))
+    at::matmul_out(out, self, mat2);
+  else
+    out.copy_(promoted(self, mat2, [](In a, In b) { return at::matmul(a, b); }));
+};
+NPU_SIM_KERNEL(aclnnBatchMatMul, rules::bmm, rules::output_bytes) = bmm;
+NPU_SIM_KERNEL(aclnnAddmm, rules::addmm, rules::output_bytes) = addmm;
+// The same with the second factor in blocks, which the Cube reads faster.
+NPU_SIM_KERNEL(aclnnMatmulWeightNz, rules::mm_nz, rules::output_bytes, 1 << 1) = mm;
+NPU_SIM_KERNEL(aclnnBatchMatMulWeightNz, rules::bmm_nz, rules::output_bytes, 1 << 1) = bmm;
+NPU_SIM_KERNEL(aclnnAddmmWeightNz, rules::addmm_nz, rules::output_bytes, 1 << 2) = addmm;
 NPU_SIM_KERNEL(aclnnAddmv, rules::addmv, rules::output_bytes) = [](In self, In mat, In vec, Num alpha,
                                                                    Num beta, Out out, int64_t) {
   const auto type = computed_in(out.scalar_type());

@@ -21,18 +21,22 @@
 
 namespace npu_sim::nnop {
 
-// A tensor descriptor inside a call; `dims` and then `strides` follow it.
+// A tensor descriptor inside a call; `dims` and then `strides` follow it, and of a private format the dims of
+// its storage.
 struct FlatTensor {
   void* data;      // device address of the storage
   int64_t offset;  // elements from `data` to the first element of the view
   aclDataType dtype;
   aclFormat format;
   uint32_t ndim;
-  uint32_t reserved;
+  uint32_t storage_ndim;  // 0: the strides say where the elements lie
 
   std::span<const int64_t> sizes() const { return {reinterpret_cast<const int64_t*>(this + 1), ndim}; }
   std::span<const int64_t> strides() const {
     return {reinterpret_cast<const int64_t*>(this + 1) + ndim, ndim};
+  }
+  std::span<const int64_t> storage() const {
+    return {reinterpret_cast<const int64_t*>(this + 1) + 2 * ndim, storage_ndim};
   }
   int64_t numel() const {
     int64_t n = 1;

@@ -53,6 +53,8 @@ struct Kernel {
   uint64_t (*workspace)(const Call&) = nullptr;
   // Bit of each parameter that may be null although its name does not end in "Optional".
   uint64_t nullable = 0;
+  // Bit of each parameter that may be a tensor in a private format. The device refuses the others.
+  uint64_t private_formats = 0;
 };
 
 struct Operator {
