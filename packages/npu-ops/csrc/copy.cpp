@@ -87,7 +87,7 @@ void move(const at::Tensor& dst, const at::Tensor& src, bool non_blocking) {
     up(dst, src, non_blocking);
   } else if (dst.device() == src.device()) {
     c10::DeviceGuard guard(dst.device());
-    if (dst.data_ptr() == src.data_ptr() && same_layout(dst, src)) return;
+    if (dst.const_data_ptr() == src.const_data_ptr() && same_layout(dst, src)) return;
     device_copy(dst, src);
   } else {
     TORCH_CHECK(src.device().is_privateuseone() && dst.device().is_privateuseone(), "cannot copy from ",
