@@ -239,3 +239,27 @@ def test_a_forked_child_of_the_receiver_gives_nothing_back(other: Other) -> None
     torch.full((1 << 18,), 99.0, device="npu")
     torch.npu.synchronize()
     assert other.run("out = shared.unique().tolist(); del shared") == [7.0]
+
+
+def test_tensors_of_expandable_segments_cross_too(npu: Any, other: Other) -> None:
+    before = allocated(npu)
+    npu.empty_cache()
+    npu.memory._set_allocator_settings("expandable_segments:True")
+    try:
+        x: Any = torch.zeros(9 << 20, device="npu")  # 36 MiB: of two pieces
+        beside: Any = torch.ones(2 << 20, device="npu")  # in one piece with the end of `x`
+    finally:
+        npu.memory._set_allocator_settings("expandable_segments:False")
+    expandable = [segment for segment in npu.memory_snapshot() if segment["is_expandable"]]
+    assert len(expandable) == 1
+    assert len([b for b in expandable[0]["blocks"] if b["state"] == "active_allocated"]) == 2
+    assert other.run("x[-9:] = 3; out = x.sum().item()", "x", x) == 27.0
+    assert other.run("y.add_(1); out = y[-1].item(), x[-1].item()", "y", beside) == (2.0, 3.0)
+    assert (x.sum().item(), beside.sum().item()) == (27.0, 2.0 * (2 << 20))
+    del x, beside
+    npu.empty_cache()
+    assert npu.memory_allocated() == before + (44 << 20), "kept for the receiver"
+    assert other.run("out = x.sum().item(), y[0].item(); del x, y") == (27.0, 2.0)
+    assert allocated(npu) == before
+    npu.empty_cache()
+    assert not [segment for segment in npu.memory_snapshot() if segment["is_expandable"]]

@@ -3,6 +3,7 @@
 #include "bindings.h"
 #include "cube_math.h"
 #include "determinism.h"
+#include "formats.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/NPUStream.h"
 #include "npu/core/error.h"
@@ -137,6 +138,10 @@ void add_options(py::module_& m) {
   def_py(
       m, "set_cube_math", [](int kind, int type) { set_cube_math(static_cast<npu_cube>(kind), type); },
       py::arg("kind"), py::arg("type"));
+
+  def_py(m, "private_formats", [] { return private_formats_allowed(); });
+  def_py(
+      m, "set_private_formats", [](bool allowed) { allow_private_formats(allowed); }, py::arg("allowed"));
 
   def_py(
       m, "set_sync_debug_mode", [](int mode) { set_sync_debug_mode(static_cast<SyncDebugMode>(mode)); },

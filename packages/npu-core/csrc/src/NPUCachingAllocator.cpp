@@ -17,6 +17,7 @@
 #include "npu/core/launch_queue.h"
 #include "pluggable_allocator.h"
 #include "pools.h"
+#include "storage_format.h"
 
 namespace npu::NPUCachingAllocator {
 
@@ -132,7 +133,7 @@ void free_block(void* context) {
 }  // namespace
 
 Block* block_of(const c10::DataPtr& given) {
-  const c10::DataPtr& ptr = sent_original(given);
+  const c10::DataPtr& ptr = sent_original(format_original(given));
   return ptr.get() && ptr.get_deleter() == &free_block ? static_cast<Block*>(ptr.get_context()) : nullptr;
 }
 

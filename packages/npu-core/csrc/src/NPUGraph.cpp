@@ -79,6 +79,11 @@ void run_now(LaunchQueue& queue, const TaskKind& kind, const NPUStream& stream, 
   queue.flush(queue.enqueue(kind, stream, &task, sizeof task));
 }
 
+// A graph's memory goes when the graph has waited for the device.
+void free_outside_pools(void* memory) {
+  if (!detail::cann_closed() && !in_bad_fork()) NPU_CHECK_WARN(cann().aclrtFree(memory));
+}
+
 }  // namespace
 
 bool capturing() noexcept { return g_captures.load(std::memory_order_relaxed) > 0; }
@@ -113,16 +118,21 @@ void* GraphWorkspaces::of(detail::StreamState& stream, size_t bytes) {
   auto& [memory, size] = current[&stream];
   if (bytes <= size) return memory;
   // The smaller one stays: what was captured before uses it.
-  const RelaxedCapture relaxed;
-  void* fresh = nullptr;
-  const int code = cann().aclrtMalloc(&fresh, bytes, ACL_MEM_MALLOC_HUGE_FIRST);
-  TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "NPU out of memory: no room for ", bytes,
-                   " bytes of workspace of a graph on npu:", static_cast<int>(stream.device), ".");
-  if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
-  all.push_back(fresh);
-  memory = fresh;
+  all.push_back(memory_outside_pools(bytes, {c10::DeviceType::PrivateUse1, stream.device}));
+  memory = all.back().get();
   size = bytes;
-  return fresh;
+  return memory;
+}
+
+c10::DataPtr memory_outside_pools(size_t bytes, c10::Device device) {
+  const RelaxedCapture relaxed;
+  bind_device(device.index());
+  void* memory = nullptr;
+  const int code = cann().aclrtMalloc(&memory, bytes, ACL_MEM_MALLOC_HUGE_FIRST);
+  TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "NPU out of memory: no room for ", bytes,
+                   " bytes of a graph's own on ", device, ".");
+  if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
+  return {memory, memory, &free_outside_pools, device};
 }
 
 NPUGraph::NPUGraph(const at::GraphImplArgs&) {}
@@ -158,18 +168,21 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
       [thread, id = stream.id()](c10::StreamId s) { return s == id || std::this_thread::get_id() == thread; },
       /*capture=*/true);
   LaunchQueue& queue = LaunchQueue::of(device);
+  // Before the capture begins: another thread may draw on the stream as soon as it has.
+  random_ = std::make_shared<GraphRandom>();
+  set_captured_random(random_);
   try {
     workspaces() = {};
     run_now(queue, kBegin, stream, Begin{native(mode), &workspaces()});
     queue.raise_error();
   } catch (...) {
+    set_captured_random(nullptr);
+    random_.reset();
     g_captures.store(0);
     memory.end_route(id_);
     memory.release_private(id_);
     throw;
   }
-  random_ = std::make_unique<GraphRandom>();
-  set_captured_random(random_.get());
   state_ = State::kCapturing;
 }
 
@@ -211,13 +224,12 @@ void NPUGraph::reset() {
   state_ = State::kEmpty;
   const DeviceIndex device = stream_->device_index();
   const aclmdlRI model = std::exchange(model_, nullptr);
-  const auto memory = std::exchange(memory_, {});
+  const auto memory = std::exchange(memory_, {});  // of workspaces; freed at the end, after the wait
   if (detail::cann_closed() || in_bad_fork()) return;
   bind_device(device);
   if (LaunchQueue* queue = LaunchQueue::started(device)) queue->flush();
   cann().aclrtSynchronizeDevice();  // what failed there is for who waits next
   if (model) NPU_CHECK_WARN(cann().aclmdlRIDestroy(model));
-  for (void* workspace : memory) NPU_CHECK_WARN(cann().aclrtFree(workspace));
   random_.reset();
   if (DevicePool* pool = NPUCachingAllocator::started_pool(device)) pool->release_private(id_);
 }

@@ -48,8 +48,8 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
   std::optional<NPUStream> stream_;  // of the capture
   c10::MempoolId_t id_{0, 0};
   aclmdlRI model_ = nullptr;
-  std::vector<void*> memory_;  // workspaces
-  std::unique_ptr<GraphRandom> random_;
+  std::vector<c10::DataPtr> memory_;  // workspaces
+  std::shared_ptr<GraphRandom> random_;
 };
 
 // Whether work of the current stream is recorded into a graph.

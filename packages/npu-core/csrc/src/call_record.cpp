@@ -40,6 +40,7 @@ struct Writer {
   DeviceIndex device;
   uint64_t* out;
   uint64_t* addresses;
+  std::span<const ArgFormat> formats;
   uint32_t address_count = 0;
 
   [[noreturn]] void wrong_device(const c10::TensorImpl& t, uint32_t index) const {
@@ -58,6 +59,7 @@ struct Writer {
     const size_t n = sizes.size();
     const aclDataType dtype = acl_dtype(c10::typeMetaToScalarType(t.dtype()));
     auto* storage = t.unsafe_storage().unsafeGetStorageImpl();
+    uint64_t* const begin = out;
     *out++ = head(NPU_ARG_TENSOR, dtype, static_cast<uint32_t>(n), format_of(n));
     *out++ = static_cast<uint64_t>(t.storage_offset());
     *out++ = storage->nbytes() / t.itemsize();
@@ -67,6 +69,19 @@ struct Writer {
     // A lazily cloned storage must become its own before it is written to.
     const void* data = direction == 'i' ? storage->data() : storage->mutable_data();
     addresses[address_count++] = reinterpret_cast<uint64_t>(data);
+    if (C10_UNLIKELY(!formats.empty())) give_format(begin, index);
+  }
+
+  void give_format(uint64_t* tensor, uint32_t index) {
+    for (const ArgFormat& f : formats) {
+      if (f.argument != index) continue;
+      const uint8_t format = static_cast<uint8_t>(f.format) | (f.dims.empty() ? 0 : kPrivate);
+      *tensor = (*tensor & ~(uint64_t{0xff} << 24)) | uint64_t{format} << 24;
+      if (f.dims.empty()) continue;
+      *out++ = f.dims.size();
+      std::memcpy(out, f.dims.data(), f.dims.size() * 8);
+      out += f.dims.size();
+    }
   }
 
   void bytes(const void* from, size_t n) {
@@ -180,19 +195,28 @@ constexpr size_t kHeaderWords = sizeof(CallHeader) / 8;
 
 TensorView ArgView::tensor() const {
   const auto* d = reinterpret_cast<const int64_t*>(data);
-  return {static_cast<aclDataType>(dtype),
-          static_cast<aclFormat>(format),
-          count,
-          d[0],
-          d[1],
-          d + 2,
-          d + 2 + count};
+  TensorView t{static_cast<aclDataType>(dtype),
+               static_cast<aclFormat>(format & ~kPrivate),
+               count,
+               d[0],
+               d + 1,
+               1,
+               d + 2,
+               d + 2 + count};
+  if (C10_UNLIKELY(format & kPrivate)) {
+    const int64_t* dims = t.strides + count;
+    t.storage_ndim = static_cast<uint32_t>(dims[0]);
+    t.storage = dims + 1;
+  }
+  return t;
 }
 
 const uint64_t* ArgView::next() const {
   switch (kind) {
-    case NPU_ARG_TENSOR:
-      return data + 2 + 2 * size_t{count};
+    case NPU_ARG_TENSOR: {
+      const uint64_t* end = data + 2 + 2 * size_t{count};
+      return C10_UNLIKELY(format & kPrivate) ? end + 1 + end[0] : end;
+    }
     case NPU_ARG_SCALAR:
       return data + 2;
     case NPU_ARG_WORD:
@@ -222,14 +246,16 @@ ArgView read_arg(const uint64_t* h) {
           static_cast<uint8_t>(*h >> 24 & 0xff), static_cast<uint32_t>(*h >> 32), h + 1};
 }
 
-CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device) {
+CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device,
+                      std::span<const ArgFormat> formats) {
   TORCH_CHECK(count == op.arity, op.descriptor->name, " takes ", op.arity, " arguments, got ", count);
-  const Bound b = bound(args, count);
+  Bound b = bound(args, count);
+  for (const ArgFormat& f : formats) b.words += 1 + f.dims.size();
   uint64_t* words = t_buffer.grow(kHeaderWords + b.words + 2 * b.tensors);
   uint64_t* key = words + kHeaderWords;
   // Addresses are gathered at the end of the buffer and moved behind the key once its length is known.
   uint64_t* addresses = key + b.words + b.tensors;
-  Writer w{op, device, key, addresses};
+  Writer w{op, device, key, addresses, formats};
   for (uint32_t i = 0; i < count; ++i) w.arg(args[i], i, op.descriptor->directions[i]);
   const auto key_words = static_cast<uint32_t>(w.out - key);
   std::memmove(w.out, addresses, w.address_count * 8);

@@ -4,15 +4,18 @@
 // Layout: CallHeader, then `key_words` words that say everything about the call but addresses (so that they
 // are the key of the executor cache as they stand), then `address_count` addresses, one a tensor in order of
 // the arguments. An argument in the key: a word {kind, dtype, format, count} and its data, whole words each:
-//   tensor   offset, elements of the storage, sizes, strides (count: dimensions)
+//   tensor   offset, elements of the storage, sizes, strides (count: dimensions); with kPrivate in its format
+//            the number of the storage's dims, and these
 //   tensors  one tensor argument each               scalar   16 bytes of value
 //   scalars  one scalar argument each               ints, bools, floats, string   the elements, zero-padded
 //   word     the word                               none     nothing; dtype is the kind that is absent
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
+#include "arg_formats.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/abi.h"
 
@@ -36,10 +39,15 @@ struct TensorView {
   aclDataType dtype;
   aclFormat format;
   uint32_t ndim;
-  int64_t offset, storage;  // elements
+  int64_t offset;          // elements
+  const int64_t* storage;  // dims of the memory
+  uint32_t storage_ndim;
   const int64_t* sizes;
   const int64_t* strides;
 };
+
+// In the format of a tensor argument: the storage's dims follow.
+inline constexpr uint8_t kPrivate = 0x80;
 
 struct ArgView {
   npu_arg_kind kind;
@@ -67,7 +75,8 @@ struct CallRecord {
 };
 // Writes the call into this thread's buffer. RuntimeError if a tensor is not on `device`, naming operator and
 // argument.
-CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device);
+CallRecord write_call(Operator& op, const npu_arg* args, uint32_t count, DeviceIndex device,
+                      std::span<const ArgFormat> formats);
 
 // "aclnnAdd(float32[2, 3], float32[3], 1, float32[2, 3])".
 std::string describe_call(const void* record);

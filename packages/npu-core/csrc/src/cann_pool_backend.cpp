@@ -113,6 +113,21 @@ void CannPoolBackend::unmap(void* ptr, size_t nbytes, size_t granule) noexcept {
   }
 }
 
+std::vector<uint64_t> CannPoolBackend::share(void* ptr, size_t nbytes, size_t granule) {
+  if (!cann().has_aclrtMemExportToShareableHandle) return {};
+  bind_device(device_);
+  std::vector<uint64_t> names;
+  for (size_t done = 0; done < nbytes; done += granule) {
+    uint64_t name = 0;
+    // Which process will map it is not known here.
+    NPU_CHECK(cann().aclrtMemExportToShareableHandle(granules_.at(static_cast<char*>(ptr) + done),
+                                                     ACL_MEM_HANDLE_TYPE_NONE,
+                                                     ACL_RT_VMM_EXPORT_FLAG_DISABLE_PID_VALIDATION, &name));
+    names.push_back(name);
+  }
+  return names;
+}
+
 void CannPoolBackend::quiesce() {
   synchronize(device_);
   if (LaunchQueue* queue = LaunchQueue::started(device_)) queue->release_workspaces();

@@ -22,6 +22,7 @@ class CannPoolBackend final : public PoolBackend {
   void unreserve(void* ptr) noexcept override;
   bool map(void* ptr, size_t nbytes, size_t granule) override;
   void unmap(void* ptr, size_t nbytes, size_t granule) noexcept override;
+  std::vector<uint64_t> share(void* ptr, size_t nbytes, size_t granule) override;
 
   void quiesce() override;
   void* record(const c10::Stream& stream) override;

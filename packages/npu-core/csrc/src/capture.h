@@ -2,7 +2,10 @@
 // What the rest of npu-core needs to know while a graph is captured.
 #pragma once
 
+#include <c10/core/Allocator.h>
+
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "npu/core/cann.h"
@@ -32,9 +35,13 @@ class RelaxedCapture {
   aclmdlRICaptureMode mode_ = ACL_MODEL_RI_CAPTURE_MODE_RELAXED;
 };
 
+// Memory of the device's own, not of a pool, whose blocks captured work shares. For what lives as long as a
+// graph.
+c10::DataPtr memory_outside_pools(size_t bytes, c10::Device device);
+
 // The workspaces of a graph that is being captured. Touched by the launch thread only.
 struct GraphWorkspaces {
-  std::vector<void*> all;
+  std::vector<c10::DataPtr> all;
   std::map<const detail::StreamState*, std::pair<void*, size_t>> current;
 
   // Null if `stream` is not captured.

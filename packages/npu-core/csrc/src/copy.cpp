@@ -11,6 +11,7 @@
 #include "npu/core/error.h"
 #include "npu/core/host_memory.h"
 #include "npu/core/launch_queue.h"
+#include "storage_format.h"
 #include "sync_debug.h"
 
 namespace npu {
@@ -144,6 +145,8 @@ void copy_bytes(void* dst, DeviceIndex dst_device, const void* src, DeviceIndex 
     std::memcpy(dst, src, nbytes);
     return;
   }
+  c10::Storage base;
+  if (C10_UNLIKELY(formats_used()) && src_device >= 0) base = base_copy_at(src, src_device);
   CopyTask task{dst, src, nbytes, ACL_MEMCPY_DEVICE_TO_DEVICE, dst_device, src_device, false};
   if (dst_device == src_device) return enqueue(task, getCurrentNPUStream(dst_device));
   if (dst_device >= 0 && src_device >= 0) return copy_between(task);

@@ -36,12 +36,13 @@ aclTensor* DescriptorPool::take(const TensorView& t, void* address) {
   if (!free_.empty()) {
     aclTensor* tensor = free_.back();
     free_.pop_back();
-    if (c.aclInitTensor(tensor, t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1,
-                        address) == 0)
+    if (c.aclInitTensor(tensor, t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, t.storage,
+                        t.storage_ndim, address) == 0)
       return tensor;
     c.aclDestroyTensor(tensor);
   }
-  return c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1, address);
+  return c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, t.storage, t.storage_ndim,
+                           address);
 }
 
 void DescriptorPool::give_back(aclTensor* tensor) noexcept {
@@ -148,8 +149,8 @@ uint64_t CallArguments::make(const ArgView& a, char direction, void* const* addr
       for (uint32_t i = 0; i < a.count; ++i) {
         const ArgView element = read_arg(p);
         const TensorView t = element.tensor();
-        tensors.add(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, &t.storage, 1,
-                                      addresses[next_address_ + i]),
+        tensors.add(c.aclCreateTensor(t.sizes, t.ndim, t.dtype, t.strides, t.offset, t.format, t.storage,
+                                      t.storage_ndim, addresses[next_address_ + i]),
                     "aclCreateTensor");
         p = element.next();
       }

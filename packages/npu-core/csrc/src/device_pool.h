@@ -170,8 +170,8 @@ class DevicePool {
   c10::DeviceIndex device() const { return device_; }
   // Whether the address lies in one of this pool's segments.
   bool owns(const void* ptr);
-  // Address and bytes of the allocation that a living block lies in; null if its segment is expandable.
-  std::pair<const char*, size_t> segment_of(const Block* block);
+  // What other processes map to reach a living block. Answers the same for it as long as it lives.
+  ShareableMemory shareable(const Block* block);
 
  private:
   struct Request {

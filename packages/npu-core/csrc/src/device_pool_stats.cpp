@@ -135,11 +135,15 @@ bool DevicePool::owns(const void* ptr) {
   return static_cast<const char*>(ptr) < it->first + it->second.size;
 }
 
-std::pair<const char*, size_t> DevicePool::segment_of(const Block* block) {
+ShareableMemory DevicePool::shareable(const Block* block) {
   Lock lock(mutex_);
   const Segment& segment = *block->segment;
-  return segment.granule ? std::pair<const char*, size_t>{}
-                         : std::pair<const char*, size_t>{segment.first->ptr, segment.size};
+  char* const first = segment.first->ptr;
+  if (segment.granule == 0) return {first, segment.size, 0, {}};
+  const size_t begin = static_cast<size_t>(block->ptr - first) / segment.granule * segment.granule;
+  const size_t end = static_cast<size_t>(block->ptr - first) + block->size;
+  const size_t nbytes = (end - begin + segment.granule - 1) / segment.granule * segment.granule;
+  return {first + begin, nbytes, segment.granule, backend_.share(first + begin, nbytes, segment.granule)};
 }
 
 void DevicePool::note(MemoryHistory::Entry::Action action, const void* ptr, size_t size,

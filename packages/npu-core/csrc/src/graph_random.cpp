@@ -2,14 +2,12 @@
 #include "graph_random.h"
 
 #include <ATen/EmptyTensor.h>
-#include <c10/core/DeviceGuard.h>
 
-#include <atomic>
 #include <cstring>
+#include <memory>
 
 #include "NPUGraph.h"
 #include "capture.h"
-#include "npu/core/NPUCachingAllocator.h"
 #include "npu/core/NPUCachingHostAllocator.h"
 #include "npu/core/host_memory.h"
 
@@ -19,7 +17,8 @@ namespace {
 
 constexpr size_t kBytes = 2 * sizeof(uint64_t);
 
-std::atomic<GraphRandom*> g_captured{nullptr};
+std::mutex g_mutex;  // of g_captured. Nothing else is locked under it.
+std::shared_ptr<GraphRandom> g_captured;
 
 // Made without operators: npu-core has none, and during a capture they would be captured.
 at::Tensor number_at(const c10::Storage& words, int64_t place) {
@@ -36,9 +35,9 @@ GraphRandom::Source& GraphRandom::source_of(NPUGeneratorImpl& generator) {
   for (Source& source : sources_) {
     if (source.generator.unsafeGetGeneratorImpl() == &generator) return source;
   }
-  c10::DeviceGuard guard(generator.device());
+  // Not of the graph's pool: what an operator captured before has left free there, it writes in each replay.
   const c10::Storage words(c10::Storage::use_byte_size_t{}, kBytes,
-                           NPUCachingAllocator::get()->allocate(kBytes), NPUCachingAllocator::get(), false);
+                           memory_outside_pools(kBytes, generator.device()), nullptr, false);
   auto itself = c10::intrusive_ptr<c10::GeneratorImpl>::reclaim_copy(&generator);
   return sources_.emplace_back(at::Generator(std::move(itself)), number_at(words, 0), number_at(words, 1));
 }
@@ -68,15 +67,19 @@ void GraphRandom::refill() {
   }
 }
 
-GraphRandom* captured_random() noexcept { return g_captured.load(std::memory_order_acquire); }
+std::shared_ptr<GraphRandom> captured_random() {
+  std::lock_guard lock(g_mutex);
+  return g_captured;
+}
 
-void set_captured_random(GraphRandom* random) noexcept {
-  g_captured.store(random, std::memory_order_release);
+void set_captured_random(std::shared_ptr<GraphRandom> random) {
+  std::lock_guard lock(g_mutex);
+  g_captured.swap(random);
 }
 
 npu_philox draw_random(NPUGeneratorImpl& generator, uint64_t count) {
   if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) {
-    if (GraphRandom* random = captured_random()) return random->draw(generator, count);
+    if (const auto random = captured_random()) return random->draw(generator, count);
   }
   std::lock_guard lock(generator.mutex_);
   auto [seed, offset] = generator.draw(count);

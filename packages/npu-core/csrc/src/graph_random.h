@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <deque>
+#include <memory>
 #include <mutex>
 
 #include "npu/core/NPUGeneratorImpl.h"
@@ -33,9 +34,10 @@ class GraphRandom {
   std::deque<Source> sources_;  // a generator that the graph draws from
 };
 
-// The random numbers of the graph that is being captured; null if none is.
-GraphRandom* captured_random() noexcept;
-void set_captured_random(GraphRandom* random) noexcept;
+// The random numbers of the graph that is being captured; null if none is. Shared: another thread may draw
+// from them while the capture ends.
+std::shared_ptr<GraphRandom> captured_random();
+void set_captured_random(std::shared_ptr<GraphRandom> random);
 
 // The draw slot of the C table: from the graph if the current stream is captured, else from the generator.
 // Locks the generator.

@@ -2,6 +2,7 @@
 #include "ipc.h"
 
 #include <c10/core/DeviceGuard.h>
+#include <c10/util/ScopeExit.h>
 #include <c10/util/intrusive_ptr.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "capture.h"
+#include "ipc_memory.h"
 #include "npu/core/NPUCachingAllocator.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
@@ -22,31 +24,20 @@ namespace npu {
 
 namespace {
 
-constexpr size_t kKeyBytes = 65;  // what CANN writes at most, with its zero
-constexpr int kEvents = 512;      // CANN has few of them: who sends more at once waits instead
+constexpr int kEvents = 512;  // CANN has few of them: who sends more at once waits instead
 
 using StorageRef = c10::weak_intrusive_ptr<c10::StorageImpl>;
 
-// A segment that others may import, as long as something of it is sent.
-struct Export {
-  std::string key;
-  char* base = nullptr;
-  ~Export() {
-    if (!detail::cann_closed() && !in_bad_fork()) NPU_CHECK_WARN(cann().aclrtIpcMemClose(key.c_str()));
-  }
-};
-
 struct Sent {
   c10::DataPtr original;
-  std::shared_ptr<Export> exported;
+  std::shared_ptr<ExportedMemory> exported;  // let go under the mutex of Ipc
   OwnCount receivers;
   std::unique_ptr<NPUEvent> event;
 };
 
 struct Import {
-  char* base = nullptr;
+  std::unique_ptr<ImportedMemory> memory;
   size_t nbytes = 0;
-  DeviceIndex device = 0;
   int users = 0;
 };
 
@@ -61,9 +52,11 @@ struct Received {
 // taken, and nothing is destroyed under it that frees memory.
 struct Ipc {
   std::mutex mutex;
-  std::map<const char*, std::weak_ptr<Export>> exports;  // by the segment's address
-  std::vector<std::unique_ptr<Sent>> waiting;            // freed here, used elsewhere
-  std::vector<std::unique_ptr<Received>> capturing;      // let go while a graph was captured
+  // By address and bytes. An expired one is closed: exports end under the mutex, or a new one of the same
+  // memory could be closed with the old one's key.
+  std::map<std::pair<const char*, size_t>, std::weak_ptr<ExportedMemory>> exports;
+  std::vector<std::unique_ptr<Sent>> waiting;        // freed here, used elsewhere
+  std::vector<std::unique_ptr<Received>> capturing;  // let go while a graph was captured
   std::map<std::string, Import> imports;
   std::map<std::pair<std::string, uint64_t>, StorageRef> received;
   int events = 0;
@@ -77,11 +70,12 @@ Ipc& ipc() {
 bool gone() { return detail::cann_closed() || in_bad_fork(); }
 
 void destroy(std::unique_ptr<Sent> sent) {
-  if (sent->event) {
+  {
     std::lock_guard lock(ipc().mutex);
-    --ipc().events;
+    if (sent->event) --ipc().events;
+    sent->exported.reset();
   }
-  sent.reset();
+  sent.reset();  // frees memory
 }
 
 // The deleter of storages that were sent.
@@ -99,7 +93,6 @@ void close_import(const std::string& key) {
   auto it = i.imports.find(key);
   if (it == i.imports.end() || --it->second.users > 0) return;
   i.imports.erase(it);
-  NPU_CHECK_WARN(cann().aclrtIpcMemClose(key.c_str()));
 }
 
 void let_go(std::unique_ptr<Received> received) {
@@ -109,7 +102,7 @@ void let_go(std::unique_ptr<Received> received) {
   bind_device(received->device);
   cann().aclrtSynchronizeDevice();
   if (!received->key.empty()) close_import(received->key);
-  received->counts->numbers[received->place].fetch_sub(1, std::memory_order_acq_rel);
+  received->counts->give_back(received->place);
 }
 
 // The deleter of storages that were received.
@@ -117,7 +110,7 @@ void free_received(void* context) {
   std::unique_ptr<Received> received(static_cast<Received*>(context));
   if (in_bad_fork()) return static_cast<void>(received.release());  // the count is the parent's
   if (detail::cann_closed()) {  // the memory is the sender's: tell it, if nothing else
-    received->counts->numbers[received->place].fetch_sub(1, std::memory_order_acq_rel);
+    received->counts->give_back(received->place);
     return;
   }
   try {
@@ -129,22 +122,14 @@ void free_received(void* context) {
   }
 }
 
-std::shared_ptr<Export> export_segment(DevicePool& pool, const Block* block) {
-  const auto [base, nbytes] = pool.segment_of(block);
-  TORCH_CHECK(base,
-              "a tensor in an expandable segment cannot be shared with another process: CANN names whole "
-              "allocations only. Unset expandable_segments in PYTORCH_NPU_ALLOC_CONF, or send x.cpu()");
+std::shared_ptr<ExportedMemory> export_block(DevicePool& pool, const Block* block) {
+  const ShareableMemory memory = pool.shareable(block);  // before the mutex
   Ipc& i = ipc();
   std::lock_guard lock(i.mutex);
-  auto& known = i.exports[base];
+  std::erase_if(i.exports, [](const auto& entry) { return entry.second.expired(); });
+  auto& known = i.exports[{memory.base, memory.nbytes}];
   if (auto exported = known.lock()) return exported;
-  char key[kKeyBytes] = {};
-  // Which process will read the message is not known here.
-  NPU_CHECK(cann().aclrtIpcMemGetExportKey(const_cast<char*>(base), nbytes, key, sizeof key,
-                                           ACL_RT_IPC_MEM_EXPORT_FLAG_DISABLE_PID_VALIDATION));
-  auto exported = std::make_shared<Export>();
-  exported->key.assign(key, strnlen(key, sizeof key));
-  exported->base = const_cast<char*>(base);
+  auto exported = std::make_shared<ExportedMemory>(memory);
   known = exported;
   return exported;
 }
@@ -173,7 +158,7 @@ Sent& sent_of(const c10::Storage& storage, DevicePool& pool) {
   c10::DataPtr& data = storage.mutable_data_ptr();
   if (data.get_deleter() == &free_sent) return *static_cast<Sent*>(data.get_context());
   auto sent = std::make_unique<Sent>();
-  sent->exported = export_segment(pool, NPUCachingAllocator::block_of(data));
+  sent->exported = export_block(pool, NPUCachingAllocator::block_of(data));
   void* address = data.get();
   const c10::Device device = data.device();
   sent->original = std::exchange(data, c10::DataPtr(address, sent.get(), &free_sent, device));
@@ -185,25 +170,24 @@ char* import_segment(const SharedStorage& shared) {
   std::lock_guard lock(i.mutex);
   Import& import = i.imports[shared.key];
   if (import.users == 0) {
-    void* base = nullptr;
-    const int code = cann().aclrtIpcMemImportByKey(&base, shared.key.c_str(),
-                                                   ACL_RT_IPC_MEM_IMPORT_FLAG_ENABLE_PEER_ACCESS);
-    if (code != 0) i.imports.erase(shared.key);
-    NPU_CHECK(code);
-    import.base = static_cast<char*>(base);
-    import.device = shared.device;
+    try {
+      import.memory = std::make_unique<ImportedMemory>(shared.key, shared.device);
+    } catch (...) {
+      i.imports.erase(shared.key);
+      throw;
+    }
   }
   ++import.users;
   import.nbytes = std::max<size_t>(import.nbytes, shared.offset + shared.nbytes);
-  return import.base;
+  return import.memory->base();
 }
 
 char* own_segment(const SharedStorage& shared) {
   Ipc& i = ipc();
   std::lock_guard lock(i.mutex);
-  for (auto& [base, known] : i.exports) {
+  for (auto& [memory, known] : i.exports) {
     const auto exported = known.lock();
-    if (exported && exported->key == shared.key) return exported->base;
+    if (exported && exported->key() == shared.key) return exported->base();
   }
   TORCH_CHECK(false, "this npu tensor was sent by this process and received before: a message is read once");
 }
@@ -215,13 +199,10 @@ SharedStorage share_storage(const c10::Storage& storage) {
   shared.device = storage.device().index();
   shared.nbytes = storage.nbytes();
   if (storage.nbytes() == 0) return shared;
-  TORCH_CHECK_NOT_IMPLEMENTED(
-      cann().has_aclrtIpcMemGetExportKey && cann().has_aclrtIpcMemImportByKey,
-      "sharing tensors between processes needs aclrtIpcMemGetExportKey, which this CANN "
-      "lacks: send x.cpu()");
   // Queues pickle in threads of their own. Taken without the GIL, before the mutex of Ipc.
   static auto* sending = new std::mutex;
   std::lock_guard one(*sending);
+  storage.mutable_data_ptr();  // into its base format: a receiver knows no other
   const c10::DataPtr& data = storage.data_ptr();
   TORCH_CHECK(data.get_deleter() != &free_received,
               "a tensor that was received from another process cannot be sent on, since its memory is the "
@@ -237,8 +218,8 @@ SharedStorage share_storage(const c10::Storage& storage) {
   const NPUStream made_on(c10::Stream(c10::Stream::UNSAFE, storage.device(), block->stream));
   shared.event = mark(sent, stream, made_on);
   sent.receivers.value().fetch_add(1, std::memory_order_relaxed);
-  shared.key = sent.exported->key;
-  shared.offset = static_cast<uint64_t>(static_cast<char*>(data.get()) - sent.exported->base);
+  shared.key = sent.exported->key();
+  shared.offset = static_cast<uint64_t>(static_cast<char*>(data.get()) - sent.exported->base());
   shared.process = sent.receivers.file().process;
   shared.file = sent.receivers.file().file;
   shared.nonce = sent.receivers.file().nonce();
@@ -256,6 +237,8 @@ c10::Storage open_storage(const SharedStorage& shared) {
     return {c10::Storage::use_byte_size_t{}, 0, allocator->allocate(0), allocator, true};
   TORCH_CHECK_VALUE(shared.place > 0 && shared.place < CountFile::kPlaces, "this is no shared npu tensor");
   const auto counts = open_counts(shared.process, shared.file, shared.nonce);
+  // Whatever fails from here on, the sender has its memory back.
+  auto give_back = c10::make_scope_exit([&] { counts->give_back(shared.place); });
   bind_device(shared.device);
   if (!shared.event.empty())
     NPUEvent::open(shared.device, shared.event).block(getCurrentNPUStream(shared.device));
@@ -263,19 +246,16 @@ c10::Storage open_storage(const SharedStorage& shared) {
   {
     std::lock_guard lock(ipc().mutex);
     if (auto it = ipc().received.find(known); it != ipc().received.end()) {
-      if (auto storage = it->second.lock()) {
-        counts->numbers[shared.place].fetch_sub(1, std::memory_order_acq_rel);
-        return c10::Storage(std::move(storage));
-      }
+      if (auto storage = it->second.lock()) return c10::Storage(std::move(storage));
       ipc().received.erase(it);
     }
   }
   const bool own = shared.process == getpid();
-  char* base = own ? own_segment(shared) : import_segment(shared);
   auto context = std::make_unique<Received>(own ? "" : shared.key, shared.device, counts, shared.place);
-  c10::Storage storage(c10::Storage::use_byte_size_t{}, shared.nbytes,
-                       c10::DataPtr(base + shared.offset, context.release(), &free_received, device),
-                       allocator,
+  char* base = own ? own_segment(shared) : import_segment(shared);
+  c10::DataPtr data(base + shared.offset, context.release(), &free_received, device);
+  give_back.release();  // the storage's now
+  c10::Storage storage(c10::Storage::use_byte_size_t{}, shared.nbytes, std::move(data), allocator,
                        /*resizable=*/false);
   std::lock_guard lock(ipc().mutex);
   std::erase_if(ipc().received, [](const auto& entry) { return entry.second.expired(); });
@@ -314,7 +294,8 @@ DeviceIndex received_device(const void* ptr) noexcept {
   std::lock_guard lock(ipc().mutex);
   for (const auto& [key, import] : ipc().imports) {
     const auto* at = static_cast<const char*>(ptr);
-    if (import.base <= at && at < import.base + import.nbytes) return import.device;
+    const char* base = import.memory->base();
+    if (base <= at && at < base + import.nbytes) return import.memory->device();
   }
   return -1;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Memory of tensors that several processes use.
 //
-// CANN shares whole allocations by a key, so a storage crosses as the key of its segment and a place in it.
+// A storage crosses as the name of the memory around it (ipc_memory.h) and a place in it.
 // The process that sent it keeps the memory until every receiver has let go: a counter in shared memory says
 // how many have not. A storage that the sender frees earlier waits in a list, which is looked through with
 // every send, by `ipc_collect()` and when memory runs out. A receiver's work waits for an event that the
@@ -25,7 +25,7 @@ namespace npu {
 // How another process of this machine finds a storage.
 struct SharedStorage {
   DeviceIndex device = 0;
-  std::string key;      // of the allocation that it lies in
+  std::string key;      // of the memory that it lies in
   uint64_t offset = 0;  // bytes
   uint64_t nbytes = 0;
   // Where the sender counts: its process, a file of it, the number which that file begins with, a place in
@@ -35,8 +35,8 @@ struct SharedStorage {
   std::string event;  // empty: the memory was ready when it was sent
 };
 
-// Counts one receiver more. RuntimeError for memory that CANN cannot share: of expandable segments, of
-// another allocator, received from another process. NotImplementedError if this CANN shares none.
+// Counts one receiver more. RuntimeError for memory that CANN cannot share: of another allocator, received
+// from another process. NotImplementedError if this CANN shares none.
 NPU_API SharedStorage share_storage(const c10::Storage& storage);
 // The storage that was sent: the same one as long as this process still has it. Later work of the current
 // stream waits for the sender's. RuntimeError if the sender has ended.

@@ -4,24 +4,35 @@
 #include <c10/util/Exception.h>
 
 #include <cstring>
+#include <optional>
 
 #include "aclnn_call.h"
 #include "activity.h"
 #include "determinism.h"
 #include "npu/core/launch_queue.h"
 #include "operator.h"
+#include "storage_format.h"
 #include "streams.h"
 #include "sync_debug.h"
 
 namespace npu {
 
-void launch_operator(npu_operator& descriptor, const npu_arg* args, uint32_t count) {
+void launch_operator_as(npu_operator& descriptor, const npu_arg* args, uint32_t count,
+                        std::span<const ArgFormat> formats) {
   const DeviceIndex device = current_device();
   Operator& op = resolve(descriptor);
   LaunchQueue& queue = LaunchQueue::of(device);
   follow_determinism(device);
-  const CallRecord call = write_call(op, args, count, device);
+  const CallRecord call = write_call(op, args, count, device, formats);
   queue.enqueue(call_task(op), detail::current_stream_state(device), call.header, call.bytes);
+}
+
+void launch_operator(npu_operator& descriptor, const npu_arg* args, uint32_t count) {
+  if (C10_UNLIKELY(formats_used())) {
+    const FormattedCall call(descriptor, args, count);
+    return launch_operator_as(call.descriptor(), call.args(), count, call.formats());
+  }
+  launch_operator_as(descriptor, args, count, {});
 }
 
 uint64_t launch_operator_shaped(npu_operator& descriptor, const npu_arg* args, uint32_t count,
@@ -33,7 +44,9 @@ uint64_t launch_operator_shaped(npu_operator& descriptor, const npu_arg* args, u
   LaunchQueue& queue = LaunchQueue::of(device);
   note_sync("an operator whose result has a shape that only the device knows");
   follow_determinism(device);
-  const CallRecord call = write_call(op, args, count, device);
+  std::optional<FormattedCall> formatted;
+  if (C10_UNLIKELY(formats_used())) args = formatted.emplace(descriptor, args, count).args();
+  const CallRecord call = write_call(op, args, count, device, {});
   ShapedResult result{dims, 0, {}};
   call.header->shaped = shaped;
   call.header->result = &result;

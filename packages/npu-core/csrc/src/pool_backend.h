@@ -4,11 +4,20 @@
 
 #include <c10/core/Stream.h>
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace npu {
+
+// Memory that other processes may map: an allocation of the device, or the pieces of an expandable segment.
+struct ShareableMemory {
+  char* base = nullptr;
+  size_t nbytes = 0;
+  size_t granule = 0;            // bytes a piece; 0: no pieces
+  std::vector<uint64_t> pieces;  // CANN's handles of them, for other processes
+};
 
 // `record`, `quiesce`, `memory_info` and `others` are called without the pool's lock, perhaps by several
 // threads at once; the others under it.
@@ -29,6 +38,8 @@ class PoolBackend {
   // the device has not that much left.
   virtual bool map(void* /*ptr*/, size_t /*nbytes*/, size_t /*granule*/) { return false; }
   virtual void unmap(void* /*ptr*/, size_t /*nbytes*/, size_t /*granule*/) noexcept {}
+  // The handles of mapped granules for other processes, or none if this device cannot.
+  virtual std::vector<uint64_t> share(void* /*ptr*/, size_t /*nbytes*/, size_t /*granule*/) { return {}; }
 
   // Waits until no work enqueued before this call can touch any memory. Throws what failed on the device.
   virtual void quiesce() = 0;

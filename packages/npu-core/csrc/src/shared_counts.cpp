@@ -60,6 +60,12 @@ CountFile::~CountFile() {
   if (numbers) munmap(numbers, kBytes);
 }
 
+void CountFile::give_back(uint64_t place) noexcept {
+  std::atomic<uint64_t>& number = numbers[place];
+  uint64_t now = number.load(std::memory_order_relaxed);
+  while (now > 0 && !number.compare_exchange_weak(now, now - 1, std::memory_order_acq_rel)) continue;
+}
+
 OwnCount::OwnCount() {
   Counts& all = counts();
   std::lock_guard lock(all.mutex);

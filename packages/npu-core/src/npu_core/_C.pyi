@@ -293,6 +293,9 @@ def set_sync_debug_mode(mode: int) -> None:
     """0 off, 1 warn, 2 error."""
 
 def sync_debug_mode() -> int: ...
+def private_formats() -> bool: ...
+def set_private_formats(allowed: bool) -> None:
+    """Whether `npu_format_cast` makes private storage formats."""
 
 # --- graphs ----------------------------------------------------------------------------------------------------------
 

@@ -23,9 +23,15 @@ class CubeMathType(enum.IntEnum):
 class _Config:
     """`torch.npu.config`."""
 
-    #: Permission to keep weights in private formats. npu-core keeps every tensor in its plain layout, so neither value
-    #: changes a result.
-    allow_internal_format: bool = False
+    @property
+    def allow_internal_format(self) -> bool:
+        """Whether `npu_format_cast` makes private storage formats, which matrix products read faster; else it warns and
+        keeps the base format. False at first. Neither value changes a result."""
+        return bool(_binding.C.private_formats())
+
+    @allow_internal_format.setter
+    def allow_internal_format(self, allowed: bool) -> None:
+        _binding.C.set_private_formats(bool(allowed))
 
 
 config = _Config()
@@ -94,16 +100,16 @@ def set_task_queue_enable(mode: int) -> None:
 
 
 def set_mm_bmm_format_nd(is_nd: bool = True) -> None:
-    """Products always read their operands in plain layout: True is how it is, False warns and changes nothing."""
+    """Products convert no operand to a private format: True is how it is, False warns and changes nothing."""
     if not is_nd:
         warnings.warn(
-            "torch.npu.set_mm_bmm_format_nd(False) has no effect: npu-core keeps every tensor in its plain layout",
+            "torch.npu.set_mm_bmm_format_nd(False) has no effect: only npu_format_cast makes private formats",
             stacklevel=2,
         )
 
 
 def get_mm_bmm_format_nd() -> bool:
-    """Always True: products read their operands in plain layout."""
+    """Always True: products convert no operand to a private format."""
     return True
 
 
@@ -132,8 +138,8 @@ _OPTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ACL_OP_COMPILER_CACHE_MODE": (("disable",), "operators are never compiled at run time"),
     "ACL_OP_COMPILER_CACHE_DIR": ((), "operators are never compiled at run time"),
     "ACL_OP_DEBUG_OPTION": ((), "operators are never compiled at run time"),
-    "MM_BMM_ND_ENABLE": (("enable",), "every tensor keeps its plain layout"),
-    "ALLOW_INTERNAL_FORMAT": (("enable", "disable"), "every tensor keeps its plain layout"),
+    "MM_BMM_ND_ENABLE": (("enable",), "only npu_format_cast makes private formats"),
+    "ALLOW_INTERNAL_FORMAT": (("enable", "disable"), ""),
     "ALLOW_CONV_HF32": (("enable", "disable"), ""),
     "ALLOW_MATMUL_HF32": (("enable", "disable"), ""),
     "CUBE_MATH_TYPE": (("0", "1", "2", "3", "4"), ""),
@@ -168,6 +174,8 @@ def _set_one(key: str, value: str) -> None:
         conv.allow_hf32 = value == "enable"
     elif key == "ALLOW_MATMUL_HF32":
         matmul.allow_hf32 = value == "enable"
+    elif key == "ALLOW_INTERNAL_FORMAT":
+        config.allow_internal_format = value == "enable"
     elif key == "CUBE_MATH_TYPE":
         matmul.cube_math_type = CubeMathType(int(value))
     elif key == "STRONG_CONSISTENCY":

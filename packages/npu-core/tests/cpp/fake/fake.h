@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,13 +20,17 @@ struct Fake {
   uint32_t devices = 2;
   uint64_t workspace = 0;  // what every first phase asks for
   std::atomic<bool> events_complete{true};
-  std::atomic<bool> quiet{false};             // notes nothing and never fails
-  std::atomic<int> tensors{0}, executors{0};  // alive
+  std::function<void(const std::string&)> before;  // runs ahead of every noted call; set once
+  std::set<std::string> keys;                      // of exported memory
+  void* captured = nullptr;                        // the stream whose work is recorded
+  std::atomic<bool> quiet{false};                  // notes nothing and never fails
+  std::atomic<int> tensors{0}, executors{0};       // alive
 
   // The code to answer, after noting the call. Inline, as all here: the tests do not link the fake, they load
   // it.
   int note(const std::string& symbol, const std::string& details = "") {
     if (quiet) return 0;
+    if (before) before(symbol);
     std::lock_guard lock(mutex);
     calls.push_back(symbol + (details.empty() ? "" : " " + details));
     auto it = fail.find(symbol);

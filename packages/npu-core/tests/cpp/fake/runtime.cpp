@@ -127,6 +127,41 @@ aclError aclrtMemsetAsync(void* p, size_t, int32_t value, size_t n, aclrtStream)
   return fake().note("aclrtMemsetAsync");
 }
 #endif
+
+// The key of memory is its address: exported again while it is, it has the same one, as in CANN.
+aclError aclrtIpcMemGetExportKey(void* p, size_t, char* key, size_t, uint64_t) {
+  std::strcpy(key, number(p).c_str());
+  if (const int code = fake().note("aclrtIpcMemGetExportKey", key)) return code;
+  std::lock_guard lock(fake().mutex);
+  fake().keys.insert(key);
+  return 0;
+}
+aclError aclrtIpcMemClose(const char* key) {
+  if (const int code = fake().note("aclrtIpcMemClose", key)) return code;
+  std::lock_guard lock(fake().mutex);
+  fake().keys.erase(key);
+  return 0;
+}
+aclError aclrtIpcMemImportByKey(void** p, const char* key, uint64_t) {
+  *p = reinterpret_cast<void*>(std::stoull(key));
+  return fake().note("aclrtIpcMemImportByKey", key);
+}
+
+aclError aclmdlRICaptureBegin(aclrtStream s, aclmdlRICaptureMode) {
+  fake().captured = s;
+  return fake().note("aclmdlRICaptureBegin");
+}
+aclError aclmdlRICaptureEnd(aclrtStream, aclmdlRI* model) {
+  fake().captured = nullptr;
+  *model = fake_cann();
+  return fake().note("aclmdlRICaptureEnd");
+}
+aclError aclmdlRICaptureGetInfo(aclrtStream s, aclmdlRICaptureStatus* status, aclmdlRI*) {
+  *status = s == fake().captured ? ACL_MODEL_RI_CAPTURE_STATUS_ACTIVE : ACL_MODEL_RI_CAPTURE_STATUS_NONE;
+  return 0;
+}
+aclError aclmdlRIDestroy(aclmdlRI) { return fake().note("aclmdlRIDestroy"); }
+
 aclError aclsysGetCANNVersion(aclCANNPackageName, aclCANNPackageVersion* version) {
   std::strcpy(version->version, "8.5.fake");
   return 0;

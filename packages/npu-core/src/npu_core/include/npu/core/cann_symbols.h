@@ -85,6 +85,8 @@
   X(acl, aclrtMallocAlign32) \
   X(acl, aclrtMallocPhysical) \
   X(acl, aclrtMapMem) \
+  X(acl, aclrtMemExportToShareableHandle) \
+  X(acl, aclrtMemImportFromShareableHandle) \
   X(acl, aclrtMemsetAsync) \
   X(acl, aclrtPointerGetAttributes) \
   X(acl, aclrtReleaseMemAddress) \
