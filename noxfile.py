@@ -43,6 +43,8 @@ FIRST_LIGHT = ("npu-core", "npu-ops", "npu-sim")
 PEER = "torch-npu==2.13.0"
 TIDY_AT_MOST = 20
 CXX_SUFFIXES = (".h", ".cpp")
+#: How long ten threads use memory and streams under the thread sanitizer.
+SANITIZED_SECONDS = "120"
 
 
 # --- the workspace ----------------------------------------------------------------------------------------------------
@@ -318,6 +320,7 @@ def sanitize(session: nox.Session) -> None:
         library = subprocess.check_output(["c++", "-print-file-name=libtsan.so"], text=True).strip()
         env |= {"LD_PRELOAD": library, "TORCH_DEVICE_BACKEND_AUTOLOAD": "1"}
         session.run(python, str(ROOT / "tools" / "train_sanitized.py"), env=env)
+        session.run(python, str(ROOT / "tools" / "threads_sanitized.py"), SANITIZED_SECONDS, env=env)
 
 
 @nox.session

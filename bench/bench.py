@@ -84,7 +84,7 @@ def bench_build() -> dict[str, float]:
 
 
 #: How often each side measures its host times.
-TURNS = 2
+TURNS = 4
 Rows = dict[str, dict[str, float]]
 
 
