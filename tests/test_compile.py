@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspace import Environment
+from workspace import ROOT, Environment
 
 NETWORK = """
 import sys, torch
@@ -30,15 +30,113 @@ def check(backend, **options):
 
 def test_compiled_networks_train_as_eager_ones(full: Environment) -> None:
     code = """
-for backend in ("eager", "aot_eager", "aot_eager_decomp_partition", "npu", None):
+for backend in ("eager", "aot_eager", "aot_eager_decomp_partition", "npu", "npugraphs", None):
     check(backend)
 check(None, mode="reduce-overhead", dynamic=True)
 from torch._dynamo.backends.registry import get_default_backend
 assert get_default_backend() == "npu"
-assert "npu" in torch._dynamo.list_backends()
+assert {"npu", "npugraphs"} <= set(torch._dynamo.list_backends())
 assert not torch.npu.fallback_report()
 """
     full.ok(NETWORK + code)
+
+
+DEMO = f"""
+import sys, copy, warnings, torch
+sys.path.insert(0, {str(ROOT / "demo")!r})
+import digits, learning, stdlib_gpt
+warnings.filterwarnings("error", message="npugraphs runs a graph as it is")
+"""
+
+
+def test_replayed_graphs_train_the_demos_models_as_eager_ones(full: Environment) -> None:
+    """To the bit: the graphs hold the operators that eager mode launches, and their draws are the generator's."""
+    code = """
+stdlib_gpt.LAYERS, stdlib_gpt.BATCH = 2, 4
+
+def losses(task, compile):
+    torch.npu.manual_seed(0)
+    model = copy.deepcopy(task.model).npu().train()
+    run = compile(model)
+    optimizer, found = task.optimizer(model), []
+    for x, y in task.batches(5):
+        loss = task.loss(run, (x.npu(), y.npu()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found.append(loss.detach())
+    return torch.stack(found).tolist()
+
+for task in (digits.perceptron(), digits.cnn(), stdlib_gpt.task()):
+    task.model.append(torch.nn.Dropout(0.1)) if isinstance(task.model, torch.nn.Sequential) else None
+    eager = losses(task, lambda model: model)
+    for options in ({"backend": "npugraphs"}, {"backend": "npu", "mode": "reduce-overhead"}):
+        torch._dynamo.reset()
+        found = losses(task, lambda model: torch.compile(model, **options))
+        torch.testing.assert_close(found, eager, rtol=1e-6, atol=0, msg=lambda m: f"{task.name} {options}: {m}")
+assert torch.npu.memory_stats()["allocation.all.allocated"] > 0
+assert not torch.npu.fallback_report()
+"""
+    full.ok(DEMO + code)
+
+
+def test_a_replay_reads_what_it_is_given_and_writes_what_the_function_writes(full: Environment) -> None:
+    code = """
+import torch, warnings
+warnings.filterwarnings("error", message="npugraphs runs a graph as it is")
+layer = torch.nn.Linear(3, 3).npu()
+state = torch.zeros(3).npu()
+
+@torch.compile(backend="npugraphs", dynamic=False)
+def step(x):
+    state.add_(1)
+    return x, layer(x) + state, x.view(-1)
+
+kept = []
+with torch.no_grad():
+    for turn in range(6):
+        x = torch.full((2, 3), float(turn)).npu()
+        same, y, flat = step(x)
+        assert same is x
+        kept.append((y, layer(x) + turn + 1))
+        if turn == 3:  # elsewhere in memory, with other numbers
+            layer.weight.data = torch.ones(3, 3).npu()
+for found, expected in kept:  # a later replay leaves earlier results alone
+    torch.testing.assert_close(found, expected)
+assert state.tolist() == [6.0] * 3
+side = torch.npu.Stream()
+side.wait_stream(torch.npu.current_stream())
+with torch.npu.stream(side), torch.no_grad():
+    y = step(torch.ones(2, 3).npu())[1]
+torch.npu.synchronize()
+torch.testing.assert_close(y, torch.ones(2, 3).npu() @ layer.weight.T + layer.bias + 7)
+"""
+    full.ok(code)
+
+
+def test_what_cannot_be_captured_runs_as_it_is_and_says_why(full: Environment) -> None:
+    code = """
+import torch, warnings
+
+def reason_of(function, *arguments, **options):
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend="npugraphs", **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            torch.testing.assert_close(compiled(*arguments), function(*arguments))
+    messages = [str(w.message) for w in caught if "npugraphs" in str(w.message)]
+    assert len(messages) == 1, messages
+    return messages[0]
+
+x = torch.randn(4, 4).npu()
+torch._dynamo.config.capture_dynamic_output_shape_ops = True
+assert "nonzero" in reason_of(lambda t: t.nonzero(), x)
+assert "tensors of cpu" in reason_of(lambda t, u: (t + 1, u + 1), x, torch.ones(2))
+assert "sizes vary" in reason_of(lambda t: t * 2, x, dynamic=True)
+assert "the stream captures" in reason_of(lambda t: torch.special.zeta(t.abs() + 2, t.abs() + 1), x.double())
+"""
+    full.ok(code)
 
 
 def test_exported_and_transformed_functions_compute_as_eager_ones(full: Environment) -> None:

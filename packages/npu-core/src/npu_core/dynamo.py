@@ -1,7 +1,8 @@
 """The dynamo backend ``npu``: what ``torch.compile`` does with a graph whose tensors are on the device.
 
 AOTAutograd traces forward and backward, operators without a kernel on the device are decomposed into those that have
-one, and the graphs run as PyTorch runs them, without Python's part between operators. Nothing is fused.
+one, and the graphs run as PyTorch runs them, without Python's part between operators. Nothing is fused. With
+``mode="reduce-overhead"`` they are captured and replayed, as by the backend ``npugraphs``.
 """
 
 from __future__ import annotations
@@ -27,24 +28,41 @@ def npu(
     Args:
         module: what dynamo captured.
         inputs: example inputs, fake or real.
-        mode, options: those of ``torch.compile``; they are TorchInductor's, and mean nothing here.
+        mode: "reduce-overhead" replays; any other means nothing here.
+        options: TorchInductor's; they mean nothing here.
     """
+    from npu_core.dynamo_graphs import Replayed
+
+    compiler = Replayed if mode == "reduce-overhead" else _run_as_is
+    return compile_with(compiler, module, inputs, mode=mode, options=options)
+
+
+def compile_with(
+    compiler: Callable[[GraphModule, list[Any]], Callable[..., Any]],
+    module: GraphModule,
+    inputs: list[Any],
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> Callable[..., Any]:
+    """Has AOTAutograd trace `module`, and `compiler` make of each graph what is called; see `npu`."""
     if not _is_on_device(module, inputs):
-        compiled: Callable[..., Any] = torch._TorchCompileInductorWrapper(mode, options, None)(module, inputs)
-        return compiled
+        inductor: Callable[..., Any] = torch._TorchCompileInductorWrapper(mode, options, None)(module, inputs)
+        return inductor
     from torch._dynamo.backends.common import aot_autograd
-    from torch._functorch._aot_autograd.utils import make_boxed_func
     from torch._functorch.partitioners import min_cut_rematerialization_partition
 
-    def run_as_is(graph: GraphModule, _: list[Any]) -> Callable[..., Any]:
-        boxed: Callable[..., Any] = make_boxed_func(graph.forward)
-        return boxed
-
     backend = aot_autograd(
-        fw_compiler=run_as_is, decompositions=decompositions(), partition_fn=min_cut_rematerialization_partition
+        fw_compiler=compiler, decompositions=decompositions(), partition_fn=min_cut_rematerialization_partition
     )
-    compiled = backend(module, inputs)
+    compiled: Callable[..., Any] = backend(module, inputs)
     return compiled
+
+
+def _run_as_is(graph: GraphModule, _: list[Any]) -> Callable[..., Any]:
+    from torch._functorch._aot_autograd.utils import make_boxed_func
+
+    boxed: Callable[..., Any] = make_boxed_func(graph.forward)
+    return boxed
 
 
 def decompositions() -> dict[OpOverload, Callable[..., Any]]:
