@@ -24,9 +24,10 @@ DeviceIndex index_or_current(DeviceIndex device) {
 
 }  // namespace
 
-NPUGeneratorImpl::NPUGeneratorImpl(DeviceIndex device)
+NPUGeneratorImpl::NPUGeneratorImpl(DeviceIndex device, uint64_t seed)
     : c10::GeneratorImpl(c10::Device(c10::DeviceType::PrivateUse1, device),
-                         c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)) {}
+                         c10::DispatchKeySet(c10::DispatchKey::PrivateUse1)),
+      seed_(seed) {}
 
 void NPUGeneratorImpl::set_current_seed(uint64_t seed) {
   if (C10_UNLIKELY(capturing()) && seed != seed_) refuse_in_capture("setting the seed of a generator");
@@ -83,9 +84,9 @@ const at::Generator& getDefaultNPUGenerator(DeviceIndex device) {
   static auto* once = new std::array<std::once_flag, kMaxDevices>;
   device = index_or_current(device);
   std::call_once((*once)[device], [&] {
-    auto& generator = (*generators)[device];
-    generator = at::make_generator<NPUGeneratorImpl>(device);
-    generator.seed();
+    // Seeded as it is made: the first who asks may be captured, and seed() is refused there.
+    (*generators)[device] =
+        at::make_generator<NPUGeneratorImpl>(device, c10::detail::getNonDeterministicRandom());
   });
   return (*generators)[device];
 }

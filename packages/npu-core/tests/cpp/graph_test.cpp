@@ -41,6 +41,17 @@ TEST(GraphRandom, IsTheGeneratorsWhenTheCaptureEnded) {
   EXPECT_EQ(drawn_inside(fake, "aclmdlRICaptureEnd", getStreamFromPool()).seed_tensor, nullptr);
 }
 
+TEST(GraphRandom, MayBeTheFirstOfTheProcess) {
+  start();
+  setCurrentNPUStream(getStreamFromPool());
+  NPUGraph graph;
+  graph.capture_begin();
+  const uint64_t seed = getDefaultNPUGenerator(0).current_seed();
+  graph.capture_end();
+  EXPECT_NE(seed, c10::default_rng_seed_val);
+  EXPECT_NE(seed, getDefaultNPUGenerator(1).current_seed());
+}
+
 TEST(GraphRandom, OfACaptureThatDidNotBeginIsGone) {
   Fake& fake = start();
   const NPUStream stream = getStreamFromPool();

@@ -16,7 +16,7 @@ namespace npu {
 
 class NPU_API NPUGeneratorImpl final : public c10::GeneratorImpl {
  public:
-  explicit NPUGeneratorImpl(DeviceIndex device);
+  explicit NPUGeneratorImpl(DeviceIndex device, uint64_t seed = c10::default_rng_seed_val);
 
   void set_current_seed(uint64_t seed) override;  // the offset starts again at 0
   uint64_t current_seed() const override { return seed_; }
@@ -40,7 +40,7 @@ class NPU_API NPUGeneratorImpl final : public c10::GeneratorImpl {
  private:
   NPUGeneratorImpl* clone_impl() const override;
 
-  uint64_t seed_ = c10::default_rng_seed_val;
+  uint64_t seed_;
   uint64_t offset_ = 0;
 };
 
