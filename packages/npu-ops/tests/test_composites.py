@@ -132,3 +132,48 @@ def test_norms_of_vectors(ord: float, dtype: torch.dtype) -> None:
     out: Tensor = torch.empty(0, dtype=torch.float64).npu()
     torch.linalg.vector_norm(x.npu(), ord, out=out if not dtype.is_complex else out.float())
     assert torch.linalg.vector_norm(x[:, :0].npu(), 2).item() == 0
+
+
+#: op_db's entries that PyTorch composes and these kernels compose of less
+COMPOSED = ["gradient", "cov", "nn.functional.cosine_embedding_loss", "nn.functional.bilinear"]
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_what_is_composed_of_less_is_the_same(name: str) -> None:
+    outcome = Outcome()
+    for info in infos(name):
+        check(info, torch.float32, backward=True, outcome=outcome)
+        if name != "nn.functional.bilinear":  # CANN multiplies no matrices of integers
+            for dtype in {torch.int64, torch.bool} & info.dtypes:
+                check(info, dtype, backward=False, outcome=outcome)
+    assert outcome.ran
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_gradients_of_short_complex_and_uneven_lines(order: int) -> None:
+    torch.manual_seed(0)
+    for n in (2, 3, 4, 6)[order - 1 :]:
+        for x in (torch.randn(2, n), torch.randn(2, n, dtype=torch.complex64), torch.arange(2 * n).view(2, n)):
+            found = torch.gradient(x.npu(), dim=1, edge_order=order)
+            compare(found, torch.gradient(x, dim=1, edge_order=order), f"{n}")
+    x, at = torch.randn(2, 5), torch.tensor([0.0, 1.0, 3.0, 3.5, 7.0])
+    found = torch.gradient(x.npu(), spacing=(at.npu(),), dim=1, edge_order=order)
+    compare(found, torch.gradient(x, spacing=(at,), dim=1, edge_order=order), "uneven")
+    far = torch.tensor([1.0, float("inf"), 2.0, 5.0])
+    compare(torch.gradient(far.npu()), torch.gradient(far), "infinite")
+
+
+def test_derivatives_of_every_kind_come_from_the_parts() -> None:
+    torch.manual_seed(0)
+    x, y, tangent, labels = torch.randn(3, 4), torch.randn(3, 4), torch.randn(3, 4), torch.tensor([1, -1, 1])
+
+    def loss(a: Tensor) -> Tensor:
+        others = y.to(a.device), labels.to(a.device)
+        return F.cosine_embedding_loss(a, *others, margin=0.1) + torch.gradient(a, dim=1)[0].square().sum()
+
+    compare(torch.func.hessian(loss)(x.npu()), torch.func.hessian(loss)(x), "hessian")
+    compare(torch.func.jvp(loss, (x.npu(),), (tangent.npu(),)), torch.func.jvp(loss, (x,), (tangent,)), "jvp")
+    rows = torch.func.vmap(lambda a: torch.gradient(a)[0])
+    compare(rows(x.npu()), rows(x), "vmap")
+    with torch.inference_mode():
+        compare(loss(x.npu()), loss(x), "inference")

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Operators that PyTorch composes of more launches than they need. These are made of differentiable operators
+// as PyTorch's are, so they stand at the autograd key too, and derivatives of every kind come from their
+// parts.
+#include <ATen/core/Reduction.h>
+#include <ATen/ops/cosine_embedding_loss_native.h>
+#include <ATen/ops/cov_native.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/rsub.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/where.h>
+#include <torch/library.h>
+
+#include "kernel.h"
+
+namespace npu::ops {
+namespace {
+
+using MaybeTensor = std::optional<at::Tensor>;
+
+// The three products of two vectors are one product of three pairs of vectors.
+at::Tensor cosine_embedding_loss_npu(const at::Tensor& one, const at::Tensor& other, const at::Tensor& target,
+                                     double margin, int64_t reduction) {
+  const int64_t dims = target.dim();
+  const bool plain = dims <= 1 && one.dim() == dims + 1 && one.sizes() == other.sizes() &&
+                     one.scalar_type() == other.scalar_type() && !one.is_complex() &&
+                     (dims == 0 || target.size(0) == one.size(0));
+  if (!plain) return at::native::cosine_embedding_loss(one, other, target, margin, reduction);
+  constexpr double eps = 1e-12;
+  const bool whole = !at::isFloatingType(one.scalar_type());
+  const at::Tensor x = whole ? one.to(at::kFloat) : one, y = whole ? other.to(at::kFloat) : other;
+  const at::Tensor products = at::mul(at::stack({x, y, x}), at::stack({x, y, y})).sum(-1);
+  const at::Tensor squares = products.narrow(0, 0, 2).add(eps);
+  const at::Tensor cosine = products.select(0, 2).div(squares.select(0, 0).mul(squares.select(0, 1)).sqrt());
+  at::Tensor loss = at::rsub(cosine, 1);
+  if (target.scalar_type() == at::kBool)  // which is 1 or 0, never -1
+    loss = loss.masked_fill(target.logical_not(), 0);
+  else
+    loss = at::where(target.eq(1), loss, cosine.sub(margin).clamp_min(0).masked_fill(target.ne(-1), 0));
+  if (reduction == at::Reduction::Mean) return loss.mean();
+  return reduction == at::Reduction::Sum ? loss.sum() : loss;
+}
+
+// The checks that read the device are PyTorch's.
+at::Tensor cov_npu(const at::Tensor& self, int64_t correction, const MaybeTensor& frequencies,
+                   const MaybeTensor& reliabilities) {
+  const bool f = frequencies && frequencies->defined(), a = reliabilities && reliabilities->defined();
+  if (!f && !a) return at::native::cov(self, correction, frequencies, reliabilities);
+  TORCH_CHECK(self.dim() <= 2, "cov(): expected input to have two or fewer dimensions but got an input with ",
+              self.dim(), " dimensions");
+  TORCH_CHECK(self.scalar_type() != at::kBool, "cov(): bool dtype is not supported for input");
+  const at::Tensor rows = self.dim() < 2 ? self.reshape({1, -1}) : self;
+  const int64_t n = rows.size(1);
+  auto check = [n](const at::Tensor& w, const char* name, bool fits, const char* kind) {
+    TORCH_CHECK(w.dim() <= 1, "cov(): expected ", name, " to have one or fewer dimensions but got ", name,
+                " with ", w.dim(), " dimensions");
+    TORCH_CHECK(fits, "cov(): expected ", name, " to have ", kind, " dtype but got ", name, " with ",
+                w.scalar_type(), " dtype");
+    TORCH_CHECK(w.numel() == n, "cov(): expected ", name,
+                " to have the same numel as there are observations in the input but got ", w.numel(),
+                " != ", n);
+    TORCH_CHECK(n == 0 || w.min().item<double>() >= 0, "cov(): ", name, " cannot be negative");
+  };
+  if (f) check(*frequencies, "fweights", at::isIntegralType(frequencies->scalar_type(), false), "integral");
+  if (a)
+    check(*reliabilities, "aweights", at::isFloatingType(reliabilities->scalar_type()), "floating point");
+  const at::Tensor w = !a ? *frequencies : f ? at::mul(*frequencies, *reliabilities) : *reliabilities;
+  const at::Tensor total = w.sum();
+  TORCH_CHECK(total.item<double>() != 0, "cov(): weights sum to zero, can't be normalized");
+  const at::Tensor centered = rows.sub(at::mul(rows, w).sum(1).div(total).unsqueeze(1));
+  at::Tensor norm = a && correction != 0 ? total.sub(at::mul(w, *reliabilities).sum().div(total), correction)
+                                         : total.sub(correction);
+  if (norm.item<double>() <= 0) {
+    TORCH_WARN("cov(): degrees of freedom is <= 0");
+    norm = norm.mul(0);
+  }
+  return centered.matmul(at::mul(centered, w).t().conj()).div(norm).squeeze();
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
+  m.impl("cov", cov_npu);
+}
+
+TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {
+  m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
+  m.impl("cov", cov_npu);
+}
+
+}  // namespace npu::ops
