@@ -6,6 +6,7 @@ in float32 and rounds once. Its result is then nearer to the exact one, and furt
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -15,14 +16,14 @@ from torch.utils._pytree import tree_map
 HALVES = (torch.float16, torch.bfloat16)
 
 
-def widened(sample: SampleInput) -> SampleInput:
-    """The same numbers in float32, where they are halves."""
+def widened(sample: SampleInput, narrow: Collection[torch.dtype] = HALVES, wide: Any = torch.float32) -> SampleInput:
+    """The same numbers in the dtype `wide`, float32, where they are in one of `narrow`, halves."""
     known: dict[int, torch.Tensor] = {}
 
     def one(value: Any) -> Any:
-        if isinstance(value, torch.Tensor) and value.dtype in HALVES:
-            return known.setdefault(id(value), value.detach().float().requires_grad_(value.requires_grad))
-        return torch.float32 if isinstance(value, torch.dtype) and value in HALVES else value
+        if isinstance(value, torch.Tensor) and value.dtype in narrow:
+            return known.setdefault(id(value), value.detach().to(wide).requires_grad_(value.requires_grad))
+        return wide if isinstance(value, torch.dtype) and value in narrow else value
 
     first, args, kwargs = tree_map(one, (sample.input, sample.args, sample.kwargs))
     return SampleInput(first, args=args, kwargs=kwargs, output_process_fn_grad=sample.output_process_fn_grad)

@@ -19,6 +19,12 @@ from torch.utils._pytree import tree_flatten, tree_map_only
 UNDEFINED = {"empty", "empty_like", "new_empty", "empty_permuted", "empty_strided", "new_empty_strided"}
 #: The statistics of halves that they return are float32 on devices, torch's CUDA too; on cpu they are halves.
 STATISTICS = {"native_layer_norm", "native_batch_norm", "_native_batch_norm_legit", "_batch_norm_with_update"}
+#: Entries that may differ from cpu where they are at least as near to the results of float64, with the reason.
+NEARER = {
+    "special.i1": "cpu's kernel is off by up to 9 units in the last place, and torch allows 3 between two devices",
+    "special.erfcx": "its gradients are differences of nearly equal numbers: one unit of either is many of the result",
+    "special.log_ndtr": "its gradients are powers of e whose exponents are such differences",
+}
 #: Their tensors other than the input are on the host by torch's own contract.
 HOST_ARGUMENTS = {"tensor_split"}
 #: Error inputs that torch's kernel of the CPU words by itself; npu raises what torch raises on other devices.
@@ -150,13 +156,18 @@ class OperatorTrial(Trial):
     def compare_rounded(
         self, found: Any, expected: Any, sample: SampleInput, again: Callable[[SampleInput], Any]
     ) -> None:
-        """Compares with cpu's result, and where halves differ from it with what cpu gives in float32."""
+        """Compares with cpu's result; where halves differ from it with what cpu gives in float32; and entries that
+        are listed so with what it gives in float64."""
         mine, theirs = tree_flatten(found)[0], tree_flatten(expected)[0]
         if self.dtype in HALVES and self.row.op in STATISTICS:
             mine[1:] = rounded(mine[1:], theirs[1:])
         try:
             self.compare(mine, theirs)
         except AssertionError:
+            if self.dtype not in HALVES and self.row.op in NEARER:
+                exact = tree_flatten(again(widened(sample, (self.dtype,), torch.float64)))[0]
+                if all(map(nearer, mine, theirs, exact)):
+                    return
             if self.dtype not in HALVES:
                 raise
             try:
@@ -208,7 +219,7 @@ class OperatorTrial(Trial):
             self.row.skipped += 1
             return
         with self.attempt(f"{label} out=", (sample.input, sample.args, sample.kwargs)):
-            self.compare(written(DEVICE), expected)
+            self.compare_rounded(written(DEVICE), expected, sample, self.once)
 
     def in_place(self, sample: SampleInput, expected: Any, label: str) -> None:
         form = self.op.get_inplace()
@@ -253,6 +264,12 @@ class OperatorTrial(Trial):
             if not isinstance(ours, (type(theirs), wanted)):
                 found = f"{type(ours).__name__}: {short(ours)}" if ours else "nothing"
                 self.fail(f"error input {number}: cpu raises {type(theirs).__name__}: {short(theirs)}; npu: {found}")
+
+
+def nearer(mine: torch.Tensor, theirs: torch.Tensor, exact: torch.Tensor) -> bool:
+    """Whether the largest error of `mine` is at most that of `theirs`."""
+    errors = [(t.detach().cpu().double() - exact.detach()).abs().max() for t in (mine, theirs)]
+    return bool(errors[0] <= errors[1])
 
 
 def gradients(
