@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from npu_core import _binding
+from npu_core.npu.graphs import NPUGraph
+from npu_core.npu.graphs import graph as capture
+from npu_core.npu.streams import current_stream
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -135,8 +138,8 @@ class _Capture:
         self._inputs = list(given)
         for i in self._copied:
             self._inputs[i] = _like(given[i])
-        self._graph = torch.npu.NPUGraph()
-        with torch.npu.graph(self._graph):
+        self._graph = NPUGraph()
+        with capture(self._graph):
             self._results = list(run(*self._inputs))
         # A result that is an input is not copied: the caller gets the input that they gave.
         places = {id(value): i for i, value in enumerate(self._inputs) if isinstance(value, torch.Tensor)}
@@ -144,14 +147,14 @@ class _Capture:
         self._made = [
             r for r, value in enumerate(self._results) if isinstance(value, torch.Tensor) and r not in self._passed
         ]
-        self._stream = torch.npu.current_stream()
+        self._stream = current_stream()
 
     def reads(self, given: Sequence[Any]) -> bool:
         """Whether the parameters among `given` are those that the capture reads."""
         return all(given[i].data_ptr() == address for i, address in self._addresses.items())
 
     def replay(self, given: Sequence[Any], written: Collection[int]) -> list[Any]:
-        stream = torch.npu.current_stream()
+        stream = current_stream()
         if stream != self._stream:  # inputs and results are one place each, whatever the stream
             stream.wait_stream(self._stream)
             self._stream = stream
