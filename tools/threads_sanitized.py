@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -23,7 +23,7 @@ THREADS = 10
 npu: Any = torch.npu
 
 
-def together(works: list[Callable[[], None]]) -> None:
+def together(works: Sequence[Callable[[], None]]) -> None:
     """Runs each in a thread of its own; raises what the first of them that failed raised."""
     failed: list[BaseException] = []
 

@@ -5,7 +5,7 @@ import gc
 import io
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -121,7 +121,7 @@ def test_images_have_blocks_of_their_own(allowed: Any, shape: tuple[int, ...], t
 def test_products_read_the_blocks_as_they_are(nz: torch.Tensor, weight: torch.Tensor, npu: Any) -> None:
     x, y, bias = torch.randn(7, 40).half(), torch.randn(7, 50).half(), torch.randn(40).half()
     left, right, added = x.npu(), y.npu(), bias.npu()
-    products = [
+    products: list[tuple[Callable[[], torch.Tensor], torch.Tensor]] = [
         (lambda: left @ nz, x @ weight),
         (lambda: right @ nz.t(), y @ weight.t()),
         (lambda: torch.nn.functional.linear(right, nz, added), y @ weight.t() + bias),
@@ -219,10 +219,11 @@ def test_gradients_pass_a_cast_and_an_optimizer_takes_over(allowed: Any, weight:
     assert x.grad is not None
     assert x.grad.unique().tolist() == [2.0]
     layer = torch.nn.Linear(50, 40).half()
-    twin = copy.deepcopy(layer).npu()
+    twin = copy.deepcopy(layer).to("npu")
     twin.weight.data = cast(twin.weight.data, NZ)
     data = torch.randn(4, 50).half()
-    for module, batch in ((layer, data), (twin, data.npu())):
+    both: list[tuple[torch.nn.Module, torch.Tensor]] = [(layer, data), (twin, data.npu())]
+    for module, batch in both:
         optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
         module(batch).sum().backward()
         optimizer.step()
