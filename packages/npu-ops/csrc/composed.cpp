@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Operators that PyTorch composes of more launches than they need. These are made of differentiable operators
-// as PyTorch's are, so they stand at the autograd key too, and derivatives of every kind come from their
-// parts.
+// Operators that PyTorch composes of more launches, or of more roundings, than they need. These are made of
+// differentiable operators as PyTorch's are, so they stand at the autograd key too, and derivatives of every
+// kind come from their parts.
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/cosine_embedding_loss_native.h>
 #include <ATen/ops/cov_native.h>
+#include <ATen/ops/instance_norm_native.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/stack.h>
@@ -77,14 +78,29 @@ at::Tensor cov_npu(const at::Tensor& self, int64_t correction, const MaybeTensor
   return centered.matmul(at::mul(centered, w).t().conj()).div(norm).squeeze();
 }
 
+// Every sample has weights of its own inside, whose gradients are summed: in halves each would be rounded
+// before.
+at::Tensor instance_norm_npu(const at::Tensor& input, const MaybeTensor& weight, const MaybeTensor& bias,
+                             const MaybeTensor& mean, const MaybeTensor& var, bool own_stats, double momentum,
+                             double eps, bool cudnn) {
+  auto wide = [&input](const MaybeTensor& t) {
+    const bool half = t && t->defined() && at::isReducedFloatingType(input.scalar_type());
+    return half ? MaybeTensor(t->to(at::kFloat)) : t;
+  };
+  return at::native::instance_norm(input, wide(weight), wide(bias), mean, var, own_stats, momentum, eps,
+                                   cudnn);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  m.impl("instance_norm", instance_norm_npu);
   m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
   m.impl("cov", cov_npu);
 }
 
 TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {
+  m.impl("instance_norm", instance_norm_npu);
   m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
   m.impl("cov", cov_npu);
 }

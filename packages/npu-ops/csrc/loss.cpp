@@ -3,6 +3,7 @@
 // of another.
 #include <ATen/ops/nll_loss_backward_meta.h>
 #include <ATen/ops/nll_loss_forward_meta.h>
+#include <ATen/ops/result_type.h>
 #include <ATen/ops/smooth_l1_loss.h>
 #include <ATen/ops/smooth_l1_loss_backward.h>
 
@@ -92,18 +93,21 @@ at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self
                                                    ignore_index, total_weight));
 }
 
-// CANN has this loss divided by delta.
+// CANN has this loss divided by delta. Halves are rounded once, at the end.
 at::Tensor huber_loss(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta) {
   TORCH_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
-  at::Tensor loss = at::smooth_l1_loss(self, target, reduction, delta);
-  return delta == 1 ? loss : loss.mul_(delta);
+  const auto dtype = at::result_type(self, target);
+  if (delta == 1 || !at::isReducedFloatingType(dtype)) {
+    at::Tensor loss = at::smooth_l1_loss(self, target, reduction, delta);
+    return delta == 1 ? loss : loss.mul_(delta);
+  }
+  return cast(at::smooth_l1_loss(self.to(at::kFloat), target.to(at::kFloat), reduction, delta).mul_(delta),
+              dtype);
 }
 
 at::Tensor& huber_loss_out(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta,
                            at::Tensor& out) {
-  TORCH_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
-  at::smooth_l1_loss_out(out, self, target, reduction, delta);
-  return delta == 1 ? out : out.mul_(delta);
+  return give(out, huber_loss(self, target, reduction, delta));
 }
 
 at::Tensor huber_loss_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,

@@ -177,3 +177,19 @@ def test_derivatives_of_every_kind_come_from_the_parts() -> None:
     compare(rows(x.npu()), rows(x), "vmap")
     with torch.inference_mode():
         compare(loss(x.npu()), loss(x), "inference")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_are_rounded_once(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(64).to(dtype), torch.randn(64).to(dtype)
+    found = F.huber_loss(x.npu(), y.npu(), reduction="none", delta=0.3).cpu()
+    assert torch.equal(found, F.huber_loss(x.float(), y.float(), reduction="none", delta=0.3).to(dtype))
+    planes, weight, grad = (torch.randn(5, 5, 5).to(dtype), torch.rand(5).to(dtype), torch.randn(5, 5, 5).to(dtype))
+    wide = weight.float().requires_grad_()
+    F.instance_norm(planes.float(), weight=wide).backward(grad.float())
+    leaf = weight.npu().requires_grad_()
+    F.instance_norm(planes.npu(), weight=leaf).backward(grad.npu())
+    assert leaf.grad is not None
+    assert wide.grad is not None
+    torch.testing.assert_close(leaf.grad.cpu(), wide.grad.to(dtype))
