@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/abs.h>
+#include <ATen/ops/acos.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/clamp.h>
@@ -22,14 +23,15 @@
 #include <ATen/ops/neg.h>
 #include <ATen/ops/polygamma_meta.h>
 #include <ATen/ops/pow.h>
+#include <ATen/ops/reciprocal.h>
 #include <ATen/ops/round.h>
-#include <ATen/ops/rsub.h>
 #include <ATen/ops/sin.h>
 #include <ATen/ops/special_airy_ai_meta.h>
 #include <ATen/ops/special_bessel_j0_meta.h>
 #include <ATen/ops/special_bessel_j1_meta.h>
 #include <ATen/ops/special_bessel_y0_meta.h>
 #include <ATen/ops/special_bessel_y1_meta.h>
+#include <ATen/ops/special_chebyshev_polynomial_t_meta.h>
 #include <ATen/ops/special_erfcx_meta.h>
 #include <ATen/ops/special_i0e_meta.h>
 #include <ATen/ops/special_i1_meta.h>
@@ -42,14 +44,17 @@
 #include <ATen/ops/special_ndtri_meta.h>
 #include <ATen/ops/special_scaled_modified_bessel_k0_meta.h>
 #include <ATen/ops/special_scaled_modified_bessel_k1_meta.h>
+#include <ATen/ops/special_shifted_chebyshev_polynomial_t_meta.h>
 #include <ATen/ops/special_spherical_bessel_j0_meta.h>
 #include <ATen/ops/sub.h>
+#include <ATen/ops/trunc.h>
 #include <ATen/ops/where.h>
 #include <c10/util/MathConstants.h>
 
 #include <limits>
 #include <numbers>
 
+#include "aclnn_ops.h"
 #include "kernel.h"
 #include "special_values.h"
 #include "structured.h"
@@ -145,7 +150,11 @@ void log_ndtr(In x, Out out) {
   at::where_out(out, below, left, y.mul_(square.neg_().exp_()));
 }
 
-void ndtri(In x, Out out) { series(kNdtri, at::div(x, at::rsub(x, 1)), 0, out); }
+void ndtri(In x, Out out) {
+  at::Tensor rest = empty(x.sizes(), at::kFloat);
+  launch<aclnnRsubs>(x, c10::Scalar(1), c10::Scalar(1), rest);
+  series(kNdtri, at::div(x, rest), 0, out);
+}
 
 // A function with poles at 0, -1, -2, ...
 void reflected(const Tabled& tabled, int64_t order, In x, Out out) {
@@ -187,6 +196,32 @@ at::Tensor& polygamma_out(int64_t n, const at::Tensor& self, at::Tensor& out) {
   return std::get<0>(run_out<polygamma>(std::tie(out), n, self));
 }
 
+// T_n is cos(n acos x), and outside of [-1, 1] the mean of y^n and y^-n, where y = x + sign(x) sqrt(x^2 - 1).
+// Shifted, it is that of 2 x - 1.
+template <KernelName Name, class M, bool kShifted>
+struct chebyshev_t {
+  using Meta = M;
+  static constexpr const char* name = Name.text;
+  static constexpr size_t outputs = 1;
+  static constexpr bool host_scalars = true;
+  static void shape(Outputs<M, 1>& m, const at::Tensor& x, const at::Tensor& n) { m.meta(x, n); }
+  static void run(Call& k, const at::Tensor& given, const at::Tensor& degree) {
+    at::Tensor x = k.in(given, dtypes("f")), n = k.in(degree, dtypes("f")), out = k.out(0, dtypes("f"));
+    if (!c10::isIntegralType(degree.scalar_type(), true)) n = at::trunc(n);
+    if (kShifted) x = at::mul(x, 2).sub_(1);
+    at::Tensor none = at::lt(n, 0), square = at::mul(x, x), outside = at::gt(square, 1),
+               sine = square.reciprocal_();
+    launch<aclnnRsubs>(sine, c10::Scalar(1), c10::Scalar(1), sine);
+    at::Tensor power = at::addcmul(x, x, sine.sqrt_()).pow(n);
+    at::Tensor mean = power.reciprocal().add_(power).mul_(0.5);
+    at::where_out(out, outside, mean, at::acos(x).mul(n).cos_());
+    out.masked_fill_(none, 0);
+  }
+  static at::Tensor& result(const at::Tensor& x, const at::Tensor& n, at::Tensor& out) {
+    return std::get<0>(run_out<chebyshev_t>(std::tie(out), x, n));
+  }
+};
+
 at::Tensor& mvlgamma_out(const at::Tensor& self, int64_t p, at::Tensor& out) {
   at::Tensor result = at::mvlgamma(self, p);
   at::native::resize_output(out, result.sizes());
@@ -222,6 +257,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"lgamma.out", special<"lgamma", meta::structured_lgamma, lgamma>::out>(m);
   impl<"digamma.out", special<"digamma", meta::structured_digamma, digamma>::out>(m);
   impl<"polygamma.out", polygamma_out>(m);
+  impl<"special_chebyshev_polynomial_t.out", chebyshev_t<"special_chebyshev_polynomial_t", meta::structured_special_chebyshev_polynomial_t, false>::result>(m);
+  impl<"special_shifted_chebyshev_polynomial_t.out", chebyshev_t<"special_shifted_chebyshev_polynomial_t", meta::structured_special_shifted_chebyshev_polynomial_t, true>::result>(m);
   impl<"mvlgamma.out", mvlgamma_out>(m);
 }
 // clang-format on
