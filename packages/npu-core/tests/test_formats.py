@@ -252,6 +252,17 @@ def test_graphs_read_blocks_and_refuse_what_would_change_them(nz: torch.Tensor, 
     assert format_of(nz) == NZ
 
 
+def test_a_compiler_traces_casts_with_tensors_that_have_no_memory(allowed: Any, weight: torch.Tensor) -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    real = weight.npu()
+    with FakeTensorMode() as mode:
+        traced = mode.from_tensor(real)
+        y = cast(traced, NZ)
+        assert (y.shape, y.stride(), y.device.type) == (weight.shape, weight.stride(), "npu")
+        assert torch.ops.npu.npu_format_cast_(traced, NZ) is traced
+
+
 def test_memory_in_blocks_goes_back(allowed: Any, weight: torch.Tensor) -> None:
     gc.collect()
     base = weight.npu()

@@ -101,6 +101,9 @@ bool lies_as_it_is(const at::Tensor& t) {
   return t.is_contiguous() && t.storage_offset() == 0 && t.nbytes() == t.storage().nbytes();
 }
 
+// Whether there is memory to lay out: the compiler traces casts with tensors that have none.
+bool has_memory(const at::Tensor& t) { return t.numel() > 0 && t.storage().device().is_privateuseone(); }
+
 // A new tensor in another format: contiguous in a private one, as it was in base format.
 at::Tensor converted(const at::Tensor& input, const Format& to) {
   const std::lock_guard lock(formats_mutex());
@@ -139,7 +142,7 @@ at::Tensor npu_format_cast(const at::Tensor& input, int64_t format, std::optiona
     const std::lock_guard lock(formats_mutex());
     const StorageFormat* from = format_of(input);
     const bool there =
-        from ? from->format == to.number && lies_as_it_is(input) : to.base || input.numel() == 0;
+        from ? from->format == to.number && lies_as_it_is(input) : to.base || !has_memory(input);
     if (there) return at::alias(input);
   }
   return FormatCast::apply(input, to.number);
@@ -155,7 +158,7 @@ at::Tensor& npu_format_cast_(at::Tensor& input, int64_t format, std::optional<in
   const Format& to = wanted(input, format, customize_dtype, input_dtype);
   const std::lock_guard lock(formats_mutex());
   const StorageFormat* from = format_of(input);
-  if (from ? from->format == to.number : to.base || input.numel() == 0) return input;
+  if (from ? from->format == to.number : to.base || !has_memory(input)) return input;
   c10::StorageImpl& storage = *input.storage().unsafeGetStorageImpl();
   storage.mutable_data_ptr();  // into its base format
   if (to.base) return input;
