@@ -69,8 +69,10 @@ Reader* reader_of(const npu_operator& op, const npu_arg* args) {
       return nullptr;
     if (f->dtype != c10::kHalf && f->dtype != c10::kBFloat16) return nullptr;
     if (!has_operator(reader.as.name)) return nullptr;
-    reader.as.prepare = op.prepare;
-    reader.as.directions = op.directions;
+    if (!reader.as.directions) {  // once: others read it without the lock
+      reader.as.prepare = op.prepare;
+      reader.as.directions = op.directions;
+    }
     return &reader;
   }
   return nullptr;
