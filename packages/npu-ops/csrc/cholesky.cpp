@@ -15,8 +15,6 @@
 #include <ATen/ops/mul.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
-#include <ATen/ops/tril.h>
-#include <ATen/ops/triu.h>
 
 #include <limits>
 
@@ -31,13 +29,10 @@ namespace {
 // Singular values of larger ones take longer than the way to the CPU and back.
 constexpr int64_t kLargest = 128;
 
-// The matrices whose one triangle is that of `a`. What is not finite becomes so negative that the
-// matrix cannot be positive.
-at::Tensor symmetric(const at::Tensor& a, bool upper) {
-  const at::Tensor half = upper ? at::triu(a) : at::tril(a);
-  const at::Tensor rest = upper ? at::triu(a, 1) : at::tril(a, -1);
+// What is not finite becomes so negative that the matrix cannot be positive.
+at::Tensor finite(const at::Tensor& a) {
   constexpr double low = -1e18;
-  return at::nan_to_num(half.add(rest.transpose(-2, -1)), low, low, low);
+  return at::nan_to_num(a, low, low, low);
 }
 
 struct Singular {
@@ -69,7 +64,7 @@ struct cholesky_ex_op {
       throw RefusedDtype({__func__, __FILE__, __LINE__}, "matrices of this size are factored by the CPU");
     const at::Tensor &out = k.out(0, 0), &info = k.out(1, 0);
     if (a.numel() == 0) return fill_value(info, 0);
-    const Singular values(symmetric(a, upper));
+    const Singular values(finite(symmetric(a, upper)));
     const at::Tensor bad = values.indefinite(), r = values.triangle();
     at::Tensor factor = upper ? out : out.transpose(-2, -1), places = info;
     at::mul_out(factor, r, r.diagonal(0, -2, -1).sign().unsqueeze(-1));
