@@ -11,8 +11,9 @@ from row import DEVICE, Skip, Trial, same
 from torch.testing._internal.common_modules import ModuleInfo, module_db
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-#: Wider than torch's, as (rtol, atol), with the reason.
-TOLERANCES = {"nn.TransformerDecoderLayer": (1e-5, 1e-5)}  # gradients near 100 that sum over two attentions
+#: How much further from what float64 gives than the CPU a device may be, where the two differ in float32: sums of
+#: many numbers that nearly cancel, as gradients through attention, are rounded in another order.
+FURTHER = 2
 
 
 def entries() -> dict[str, ModuleInfo]:
@@ -26,8 +27,6 @@ class ModuleTrial(Trial):
     def __init__(self, info: ModuleInfo, dtype: torch.dtype, launches: Launches) -> None:
         super().__init__(str(info.name), dtype, info.decorators, launches)
         self.info = info
-        if self.row.op in TOLERANCES:
-            self.tolerance = dict(zip(("rtol", "atol"), TOLERANCES[self.row.op], strict=True))
 
     def samples(self, first: bool) -> None:
         for training in (True, False) if self.info.train_and_eval_differ else (True,):
@@ -69,8 +68,39 @@ class ModuleTrial(Trial):
             self.launches.mark()
             found, ours = results(module, given, DEVICE, seed=1)
             self.count()
-            self.compare(found, expected)
-            self.compare(ours, slopes)
+            for mine, theirs, truth in self.against_float64(module, given, (found, ours), (expected, slopes)):
+                self.compare_near(mine, theirs, truth)
+
+    def against_float64(self, module: torch.nn.Module, given: Any, found: Any, expected: Any) -> list[tuple[Any, ...]]:
+        """Ours, the CPU's and, in float32, what the CPU gives in float64."""
+        mine, theirs = tree_flatten(found)[0], tree_flatten(expected)[0]
+        assert len(mine) == len(theirs), f"{len(mine)} results, cpu has {len(theirs)}"
+        exact: list[Any] = [None] * len(mine)
+        if self.dtype is torch.float32 and not self.random:
+            exact = tree_flatten(results(copy.deepcopy(module).double(), doubled(given), "cpu", seed=1))[0]
+        return list(zip(mine, theirs, exact, strict=True))
+
+    def compare_near(self, mine: Any, theirs: Any, truth: Any) -> None:
+        """The CPU's result, or one that is as near to the true one, but for FURTHER."""
+        try:
+            self.compare(mine, theirs)
+        except AssertionError:
+            if not isinstance(truth, torch.Tensor) or mine.shape != truth.shape:
+                raise
+            if not (mine.detach().cpu() - truth).abs().max() <= FURTHER * (theirs - truth).abs().max():
+                raise
+
+
+def doubled(given: Any) -> Any:
+    """The same arguments in float64, where they are float32."""
+
+    def one(tensor: torch.Tensor) -> torch.Tensor:
+        wide = tensor.detach().double() if tensor.dtype is torch.float32 else tensor.detach()
+        return wide.requires_grad_(tensor.requires_grad)
+
+    there = copy.copy(given)
+    there.args, there.kwargs = tree_map_only(torch.Tensor, one, (given.args, given.kwargs))
+    return there
 
 
 def copies(values: Any, device: str) -> Any:
