@@ -138,6 +138,8 @@ void restore(c10::StorageImpl* storage) {
 
 }  // namespace
 
+// Taken before the locks of pools and queues, and before the registry's; never on the launch thread, nor by
+// what frees memory. Recursive: a cast is a launch too.
 std::recursive_mutex& formats_mutex() {
   static auto* mutex = new std::recursive_mutex;
   return *mutex;
