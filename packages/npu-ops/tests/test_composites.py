@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -144,7 +145,7 @@ def test_what_is_composed_of_less_is_the_same(name: str) -> None:
     for info in infos(name):
         check(info, torch.float32, backward=True, outcome=outcome)
         if name != "nn.functional.bilinear":  # CANN multiplies no matrices of integers
-            for dtype in {torch.int64, torch.bool} & info.dtypes:
+            for dtype in {torch.int64, torch.bool}.intersection(info.dtypes):
                 check(info, dtype, backward=False, outcome=outcome)
     assert outcome.ran
 
@@ -200,10 +201,9 @@ def test_histograms_with_edges_weights_and_what_lies_outside(density: bool) -> N
     x = torch.tensor([[0.0, 1.0, 1.5, 2.0], [4.0, -1.0, 5.0, float("nan")]])
     weight = torch.arange(8.0).view(2, 4)
     edges = torch.tensor([0.0, 1.0, 2.0, 4.0])
-    for bins in (edges, 3):
+    cases: list[tuple[Any, Any, dict[str, Any]]] = [(edges, edges.npu(), {}), (3, 3, {"range": (0.0, 4.0)})]
+    for bins, there, given in cases:
         for w in (None, weight):
-            given = {"range": (0.0, 4.0)} if isinstance(bins, int) else {}
-            there = bins.npu() if isinstance(bins, Tensor) else bins
             found = torch.histogram(x.npu(), there, weight=None if w is None else w.npu(), density=density, **given)
             compare(tuple(found), tuple(torch.histogram(x, bins, weight=w, density=density, **given)), "histogram")
     own = x[0]

@@ -47,7 +47,7 @@ def close(found: Tensor, wanted: Tensor) -> None:
     torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("f", [torch.linalg.inv, torch.linalg.det, torch.linalg.slogdet])
+@pytest.mark.parametrize("f", [torch.linalg.inv, torch.linalg.det, lambda a: torch.linalg.slogdet(a)[1]])
 @pytest.mark.parametrize("view", [lambda a: a, lambda a: a.mT, lambda a: a[..., ::2, ::2]])
 def test_gradients_of_any_order_in_memory(f: Callable[[Tensor], Tensor], view: Callable[[Tensor], Tensor]) -> None:
     torch.manual_seed(0)
@@ -56,7 +56,6 @@ def test_gradients_of_any_order_in_memory(f: Callable[[Tensor], Tensor], view: C
     for device in ("cpu", "npu"):
         leaf = a.to(device).requires_grad_()
         out = f(view(leaf))
-        out = out if isinstance(out, Tensor) else out[1]
         (grad,) = torch.autograd.grad(out.sin().sum(), leaf, create_graph=True)
         results.append((out, grad, *torch.autograd.grad(grad.sin().sum(), leaf)))
     for found, wanted in zip(results[1], results[0], strict=True):

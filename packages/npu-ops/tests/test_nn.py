@@ -78,9 +78,7 @@ def test_results_and_gradients_are_those_of_the_cpu(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize(
-    "name", [n for n in NAMES if n not in ("one_hot", "instance_norm", "bilinear")]
-)  # rounded often on CPU
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("one_hot", *ROUNDED_OFTEN)])
 def test_half_precision_agrees_with_the_cpu(name: str, dtype: torch.dtype) -> None:
     outcome = Outcome()
     for info in variants(name):
