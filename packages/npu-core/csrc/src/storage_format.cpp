@@ -194,15 +194,16 @@ void adopt(c10::StorageImpl& storage, c10::DataPtr laid_out) {
 c10::Storage base_copy_at(const void*& src, DeviceIndex device) {
   const std::lock_guard lock(formats_mutex());
   const StorageFormat* format = nullptr;
-  const char* begin = nullptr;
+  size_t offset = 0;
   {
+    // Whose memory it is, is asked under the registry's lock: a neighbour may be freed meanwhile.
     std::lock_guard registry_lock(registry().mutex);
     auto it = registry().formats.upper_bound(static_cast<const char*>(src));
     if (it == registry().formats.begin()) return {};
-    std::tie(begin, format) = *--it;
+    format = (--it)->second;
+    offset = static_cast<size_t>(static_cast<const char*>(src) - it->first);
+    if (format->memory.device().index() != device || offset >= format->nbytes) return {};
   }
-  const auto offset = static_cast<size_t>(static_cast<const char*>(src) - begin);
-  if (format->memory.device().index() != device || offset >= format->nbytes) return {};
   c10::Storage copy = base_copy(*format);
   src = static_cast<const char*>(copy.data()) + offset;
   return copy;
