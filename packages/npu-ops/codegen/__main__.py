@@ -22,12 +22,12 @@ def generate(tables: Path, csrc: Path) -> dict[str, str]:
     model, operators = Model(), signatures.load()
     out = {f"{t.family}_ops.cpp": emit.family(t, model, operators) for t in read_tables(tables)}
     sources = {p.name: p.read_text() for p in sorted(csrc.glob("*")) if p.suffix in (".cpp", ".h")}
-    of_sparse = sources.pop("sparse.cpp", "")  # its kernels have the names of dense ones
+    own = emit.kernels_by_key([*out.values(), *sources.values()])
     fallbacks = tables / "fallback.yaml"
     reasons = read_fallbacks(fallbacks) if fallbacks.exists() else {}
-    out["fallback_ops.cpp"] = emit.fallbacks(reasons, model, emit.kernels_in([*out.values(), *sources.values()]))
+    out["fallback_ops.cpp"] = emit.fallbacks(reasons, model, own.get("PrivateUse1", set()))
     out["aclnn_ops.h"] = emit.aclnn_header(emit.used_operators([*out.values(), *sources.values()], operators))
-    out["sparse_ops.cpp"] = sparse.emit(model, emit.kernels_in([of_sparse]))
+    out["sparse_ops.cpp"] = sparse.emit(model, own)
     return out
 
 

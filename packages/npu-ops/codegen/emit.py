@@ -31,6 +31,7 @@ def family(table: Table, model: Model, operators: Mapping[str, Operator]) -> str
             headers.update(needed)
             own.add("foreach.h")
         else:
+            own.update(["otherwise.h"] if entry.otherwise else [])
             bodies.append(kernel(entry, group, operators))
             bodies += [wrapper(o, struct_name(entry)) for o in group.overloads]
         registrations += [f'  impl<"{o.key}", {o.ident}>(m);' for o in group.overloads]
@@ -73,11 +74,26 @@ def kernel(entry: Entry, group: Group, operators: Mapping[str, Operator]) -> str
         if not hosts:
             raise TableError(f"{entry.where}.scalar: no Tensor argument stands at a scalar parameter of {variant.rule}")
         lines.append(f"    if ({' && '.join(f'is_host_scalar({h})' for h in hosts)}) return {code};")
+    if entry.otherwise:
+        lines.append(f"    {_otherwise(entry, group, operators)}")
     code, hosts = _launch(entry.call, group, operators, entry.where)
     if hosts:
         raise TableError(f"{entry.where}: {hosts} are tensors at scalar parameters; that belongs to the field 'scalar'")
     lines += [f"    {code};", "  }", "};"]
     return "\n".join(lines)
+
+
+def _otherwise(entry: Entry, group: Group, operators: Mapping[str, Operator]) -> str:
+    """The statement that computes dtypes which the call does not take: those of its first tensor count."""
+    op = operators[entry.call.rule]
+    scope = Scope(group, op, entry.where)
+    first = next((p for p in op.params if p.kind == "tensor" and scope.accepted(p) != "0"), None)
+    if first is None:
+        raise TableError(f"{entry.where}.otherwise: nothing is known of the dtypes that {op.name} takes")
+    subject = next((n for t, _, n in group.widest.inputs if t == "Tensor"), "size_t{0}")
+    names = ", ".join(["call_", *(n for _, _, n in group.widest.inputs)])
+    taken = f"call_.takes({subject}, {scope.accepted(first)})"
+    return f"if (!{taken} && otherwise::{entry.otherwise}({names})) return;"
 
 
 def _inputs(group: Group) -> list[tuple[str, str, str]]:
@@ -188,6 +204,17 @@ def fallbacks(reasons: Mapping[str, str], model: Model, native: Collection[str] 
 def kernels_in(texts: Iterable[str]) -> set[str]:
     """The overloads that the given C++ registers kernels for through `impl`, which lets the CPU help."""
     return {n for t in texts for n in re.findall(r'\bimpl<"([^"]+)"', re.sub(r"//.*", "", t))}
+
+
+def kernels_by_key(texts: Iterable[str]) -> dict[str, set[str]]:
+    """The same by dispatch key, of the operators of aten."""
+    found: dict[str, set[str]] = {}
+    for text in texts:
+        for key, block in re.findall(
+            r"^TORCH_LIBRARY_IMPL\(aten, (\w+), m\) \{(.*?)^\}", text, re.DOTALL | re.MULTILINE
+        ):
+            found.setdefault(key, set()).update(kernels_in([block]))
+    return found
 
 
 def used_operators(texts: Iterable[str], operators: Mapping[str, Operator]) -> list[Operator]:

@@ -6,7 +6,7 @@ This is the whole list; the README documents it, and a test holds the two togeth
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from npu_cann.signatures import Operator, Param
 
@@ -223,6 +223,30 @@ def _real(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return _result(_index(args[0], p, scope), p, scope, f", {dtype}")
 
 
+def _bits(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    """All tensors that are read so go as integers, or none: what the operator's first one accepts decides."""
+    first = next((q for q in scope.operator.params if q.kind == "tensor" and scope.accepted(q) != "0"), p)
+    return _read("bits")(args, replace(p, name=first.name), scope)
+
+
+def _read(kind: str) -> Callable[[tuple[Expression, ...], Param, Scope], str]:
+    """An operand or a result through the members `kind` and `kind_out` of Call."""
+
+    def code(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+        e = args[0]
+        if p.direction != "in" or (isinstance(e, Name) and e.id in scope.results and e.id not in scope.types):
+            index = _index(e, p, scope) if isinstance(e, Name) and e.id in scope.results else 0
+            return f"call_.{kind}_out({index}, {scope.accepted(p)})"
+        return f"call_.{kind}({_id(e, p, scope, 'Tensor')}, {scope.accepted(p)})"
+
+    return code
+
+
+def _own(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    index = _index(args[0], p, scope)
+    return _result(index, p, scope, f", call_.dtype({index})")
+
+
 def _weights(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     weight, scores = _id(args[0], p, scope, "Tensor?"), _id(args[1], p, scope, "Tensor")
     return f"call_.in(class_weights({weight}, {scores}), {scope.accepted(p)})"
@@ -252,6 +276,19 @@ RULES: dict[str, Rule] = {
         1,
         lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kInt"),
     ),
+    "wide": Rule(
+        "a tensor or a result; float32 where CANN's operator lacks its narrower floating-point dtype",
+        ("tensor",),
+        1,
+        _read("wide"),
+    ),
+    "bits": Rule(
+        "a tensor or a result that is only moved; integers of as many bytes where CANN's operator lacks its dtype",
+        ("tensor",),
+        1,
+        _bits,
+    ),
+    "own": Rule("a result that CANN writes in its own dtype, whatever the operands have", ("tensor",), 1, _own),
     "written": Rule(
         "a result that CANN writes in the dtype of an argument; likewise converted", ("tensor",), 2, _written
     ),

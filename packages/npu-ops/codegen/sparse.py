@@ -1,13 +1,14 @@
-"""Sparse tensors: PyTorch's kernels that know no device, registered for ours.
+"""Sparse, quantised and nested tensors: PyTorch's kernels that know no device, registered for ours.
 
-PyTorch names the same function for the sparse tensors of the CPU and of CUDA where it only moves indices and values
-about and computes with dense operators. Those serve every device. What differs between the two is in csrc/sparse.cpp;
-the CPU computes the rest.
+PyTorch names the same function for such tensors of the CPU and of CUDA where it only moves indices, values and sizes
+about and computes with dense operators. Those serve every device. What differs between the two is in csrc/sparse.cpp
+and csrc/quantized.cpp; the CPU computes the rest, but for nested tensors, which have none then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from torchgen.api.types import DispatcherSignature
 from torchgen.context import native_function_manager
@@ -15,47 +16,65 @@ from torchgen.model import DispatchKey, NativeFunction
 
 from .aten import Model
 
-#: Our key, and the two of PyTorch's whose common kernels it gets.
+
+@dataclass(frozen=True)
+class Kind:
+    """The two keys of PyTorch whose common kernels one of ours gets, and what is registered for the rest."""
+
+    here: DispatchKey
+    there: DispatchKey
+    rest: str | None
+
+
 KEYS = {
-    "SparsePrivateUse1": (DispatchKey.SparseCPU, DispatchKey.SparseCUDA),
-    "SparseCsrPrivateUse1": (DispatchKey.SparseCsrCPU, DispatchKey.SparseCsrCUDA),
-    "PrivateUse1": (DispatchKey.CPU, DispatchKey.CUDA),
+    "SparsePrivateUse1": Kind(DispatchKey.SparseCPU, DispatchKey.SparseCUDA, "sparse_fallback"),
+    "SparseCsrPrivateUse1": Kind(DispatchKey.SparseCsrCPU, DispatchKey.SparseCsrCUDA, "sparse_fallback"),
+    "QuantizedPrivateUse1": Kind(DispatchKey.QuantizedCPU, DispatchKey.QuantizedCUDA, "quantized_fallback"),
+    "NestedTensorPrivateUse1": Kind(DispatchKey.NestedTensorCPU, DispatchKey.NestedTensorCUDA, None),
+    "PrivateUse1": Kind(DispatchKey.CPU, DispatchKey.CUDA, None),
 }
 
 #: Shared by name, but they end in a DispatchStub that has kernels for the CPU and CUDA alone.
-STUBBED = {"sparse_mask", "sparse_mask_projection"} | {
+STUBBED = {"sparse_mask", "sparse_mask_projection", "nested_layer_norm", "layer_norm_backward_nested"} | {
     f"sparse_compressed_to_sparse_{layout}" for layout in ("csr", "csc", "bsr", "bsc")
 }
-
-#: The CPU's kernel reads beyond its arguments when they come from a device; not understood, so there is none.
-REFUSED = {"_sparse_mm_reduce_impl_backward"}
+#: Of the CPU by name, but they compute with dense operators; CUDA has faster ones of its own.
+DENSE = {
+    "bmm_nested",
+    "nested_from_padded_generic",
+    "NestedTensor_to_padded_tensor_generic",
+    "NestedTensor_softmax_dropout",
+}
 
 
 def kernels(model: Model, key: str) -> dict[str, tuple[NativeFunction, str | None]]:
     """The operators that the CPU has for `key`, and the function that serves every device; None if there is none."""
-    one, other = (model.kernels[k] for k in KEYS[key])
+    one, other = model.kernels[KEYS[key].here], model.kernels[KEYS[key].there]
     found: dict[str, tuple[NativeFunction, str | None]] = {}
     for f in model.functions:
         here, there = one.get_kernel(f), other.get_kernel(f)
-        if here is None or str(f.func.name) in REFUSED:
+        if here is None or str(f.func.name).startswith("_test_"):
             continue
         same = there is not None and here.kernel == there.kernel and not here.structured
-        same = same and here.kernel not in STUBBED
-        # Of what dense tensors have, only the ways to sparse ones; the rest is in the tables and in csrc/.
-        if key != "PrivateUse1" or (same and here.kernel.startswith("dense_to_sparse")):
+        same = (same and here.kernel not in STUBBED) or here.kernel in DENSE
+        # Of what dense tensors have, only the ways to sparse and nested ones; the rest is in the tables and in csrc/.
+        way = here.kernel.startswith("dense_to_sparse") or "nested" in here.kernel.lower()
+        if key != "PrivateUse1" or (same and way):
             found[str(f.func.name)] = f, here.kernel if same else None
     return found
 
 
-def emit(model: Model, own: Collection[str]) -> str:
-    """The registrations of what serves every device, and of the CPU for the rest but the overloads `own`."""
+def emit(model: Model, own: Mapping[str, Collection[str]]) -> str:
+    """The registrations of what serves every device, and of the CPU for the rest; none of what is `own` by key."""
     headers, code = set(), []
-    for key in KEYS:
+    for key, kind in KEYS.items():
         functions, lines = [], []
         for name, (f, kernel) in kernels(model, key).items():
+            if name in own.get(key, ()):
+                continue
             if kernel is None:
-                if key != "SparsePrivateUse1" or name not in own:
-                    boxed = "torch::CppFunction::makeFromBoxedFunction<&sparse_fallback>()"
+                if kind.rest:
+                    boxed = f"torch::CppFunction::makeFromBoxedFunction<&{kind.rest}>()"
                     lines.append(f'  m.impl("{name}", {boxed});')
                 continue
             headers.add(f"#include <ATen/ops/{f.root_name}_native.h>")
@@ -65,6 +84,8 @@ def emit(model: Model, own: Collection[str]) -> str:
                 names = ", ".join(a.name for a in signature.arguments())
                 functions.append(f"{signature.decl(name=ident)} {{ return at::native::{kernel}({names}); }}")
             lines.append(f'  m.impl("{name}", TORCH_FN({key}_::{ident}));')
+        if not lines:
+            continue
         code += [f"namespace {key}_ {{", *functions, "}", f"TORCH_LIBRARY_IMPL(aten, {key}, m) {{", *lines, "}"]
     head = ["// Generated by codegen/sparse.py.", "#include <ATen/core/Tensor.h>", '#include "fallback.h"']
     body = ["namespace npu::ops {", "namespace {", *code, "}  // namespace", "}  // namespace npu::ops"]

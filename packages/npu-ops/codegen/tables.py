@@ -13,10 +13,14 @@ or, where the line has to say more::
     relu:
       call: aclnnRelu(self, out)
       shape: like(self)                            # for operators that have no structured meta
+    mm.out:
+      call: aclnnMm(self, mat2, out, cube_math)
+      otherwise: mm                                # csrc/otherwise.h, for dtypes that the call does not take
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +29,7 @@ from npu_cann.signatures import SignatureError, load_yaml
 from .errors import TableError
 from .expressions import Apply, parse_call
 
-_FIELDS = {"call", "scalar", "shape"}
+_FIELDS = {"call", "scalar", "shape", "otherwise"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Entry:
     call: Apply
     scalars: tuple[Apply, ...]  # variants for operands that are CPU scalars
     shape: Apply | None
+    otherwise: str | None  # the function of csrc/otherwise.h for dtypes that `call` does not take
     where: str  # "pointwise.yaml: add.out"
 
 
@@ -91,6 +96,9 @@ def _entry(key: str, value: object, where: str) -> Entry:
         raise TableError(f"{where}: must be 'aclnnX(...)' or a mapping with 'call'")
     if unknown := set(value) - _FIELDS:
         raise TableError(f"{where}: unknown fields {sorted(unknown)}; known: {sorted(_FIELDS)}")
+    otherwise = value.get("otherwise")
+    if otherwise is not None and not re.fullmatch(r"[a-z]\w*", str(otherwise)):
+        raise TableError(f"{where}.otherwise: {otherwise!r} is no name of a function of csrc/otherwise.h")
     scalars = value.get("scalar", [])
     scalars = [scalars] if isinstance(scalars, str) else scalars
     return Entry(
@@ -98,5 +106,6 @@ def _entry(key: str, value: object, where: str) -> Entry:
         parse_call(value["call"], where),
         tuple(parse_call(s, f"{where}.scalar") for s in scalars),
         parse_call(value["shape"], f"{where}.shape") if "shape" in value else None,
+        None if otherwise is None else str(otherwise),
         where,
     )

@@ -21,7 +21,8 @@ const char* reason_of(std::string_view key) {
   return nullptr;
 }
 
-// The device of the operands. RuntimeError if they are on several: the CPU's kernel would not notice.
+// The device of the operands. RuntimeError if they are on several: the CPU's
+// kernel would not notice.
 c10::Device device_of(const char* name, const torch::jit::Stack& stack, size_t n) {
   DeviceCheck check(name, /*host_scalars=*/true);
   for (const c10::IValue& v : c10::ArrayRef(stack).slice(stack.size() - n)) {
@@ -46,8 +47,8 @@ uint64_t bytes_on(const torch::jit::Stack& stack, size_t n) {
   return bytes;
 }
 
-// The CPU's kernels want generators of the CPU, and ours must decide the numbers: one of the CPU is seeded by
-// what ours gives.
+// The CPU's kernels want generators of the CPU, and ours must decide the
+// numbers: one of the CPU is seeded by what ours gives.
 void replace_generator(const c10::FunctionSchema& schema, c10::Device device, torch::jit::Stack* stack) {
   const size_t first = stack->size() - schema.arguments().size();
   for (size_t i = 0; i < schema.arguments().size(); ++i) {
@@ -55,14 +56,16 @@ void replace_generator(const c10::FunctionSchema& schema, c10::Device device, to
     c10::IValue& given = (*stack)[first + i];
     const Philox drawn = draw(given.toOptional<at::Generator>(), device, 4);
     TORCH_CHECK(!drawn.captured(), schema.name(),
-                " runs on the CPU, which cannot be captured into a graph. Move it out of the graph.");
+                " runs on the CPU, which cannot be captured into a graph. Move "
+                "it out of the graph.");
     constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;  // spreads offsets over the seeds
     given = at::detail::createCPUGenerator(static_cast<uint64_t>(drawn.seed) +
                                            static_cast<uint64_t>(drawn.offset) * kGolden);
   }
 }
 
-// Counts a use of the CPU. Asked before the work, so that NPU_FALLBACK=error stops it.
+// Counts a use of the CPU. Asked before the work, so that NPU_FALLBACK=error
+// stops it.
 c10::Device note(const std::string& name, const char* reason, const torch::jit::Stack& stack, size_t n) {
   const c10::Device device = device_of(name.c_str(), stack, n);
   NPU_CALL(core().note_fallback(name.c_str(), reason ? reason : "not declared", bytes_on(stack, n), 0));
@@ -79,12 +82,14 @@ void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 }
 
 // at::native::cpu_fallback knows dense tensors only.
-void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+namespace {
+
+void moved_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack, const char* reason) {
   const auto& arguments = op.schema().arguments();
   const size_t n = arguments.size(), first = stack->size() - n;
-  const c10::Device device =
-      note(toString(op.operator_name()), "CANN computes nothing on sparse tensors", *stack, n);
-  std::vector<std::pair<at::Tensor, at::Tensor>> written, operands;  // ours, and the CPU's
+  const c10::Device device = note(toString(op.operator_name()), reason, *stack, n);
+  std::vector<std::pair<at::Tensor, at::Tensor>> written,
+      operands;  // ours, and the CPU's
   auto moved = [](const at::Tensor& t, c10::Device d) { return t.defined() ? t.to(d) : t; };
   auto on_host = [&](const at::Tensor& t) {  // one that stands twice in the call is one there
     for (auto& [here, there] : operands)
@@ -119,6 +124,22 @@ void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
         std::find_if(written.begin(), written.end(), [&](const auto& w) { return w.second.is_same(there); });
     result = own == written.end() ? moved(there, device) : own->first;
   }
+}
+
+}  // namespace
+
+void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  moved_fallback(op, stack, "CANN computes nothing on sparse tensors");
+}
+void quantized_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  moved_fallback(op, stack, "CANN computes nothing on PyTorch's quantised tensors");
+}
+
+void note_declared(const char* name, std::initializer_list<at::Tensor> operands) {
+  uint64_t bytes = 0;
+  for (const at::Tensor& t : operands) bytes += t.defined() ? t.nbytes() : 0;
+  const char* reason = reason_of(name);
+  NPU_CALL(core().note_fallback(name, reason ? reason : "not declared", bytes, 0));
 }
 
 c10::OperatorHandle declared_fallback(const char* name) {

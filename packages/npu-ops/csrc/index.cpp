@@ -19,10 +19,14 @@ namespace {
 
 using Indices = c10::List<std::optional<at::Tensor>>;
 
-// The first rows of a buffer that was made for the longest result. A small part of a large buffer is copied.
+// The first rows of a buffer that was made for the longest result. A small part
+// of a large buffer is copied.
 at::Tensor shrink(const at::Tensor& buffer, at::IntArrayRef sizes) {
   at::Tensor part = buffer.narrow(0, 0, sizes.at(0));
-  return part.numel() * 2 > buffer.numel() ? part : part.clone();
+  if (part.numel() * 2 <= buffer.numel()) return part.clone();
+  // To PyTorch the storage ends where the rows do: nested tensors take all of one.
+  part.storage().set_nbytes(part.nbytes());
+  return part;
 }
 
 at::Tensor nonzero_npu(const at::Tensor& self) {
@@ -62,18 +66,20 @@ at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at
   return into(out, masked_select_npu(self, mask));
 }
 
-// Indices on the CPU are moved, as torch does it for its other devices; nothing else is.
+// Indices on the CPU are moved, as torch does it for its other devices; nothing
+// else is.
 void check_devices(const char* op, const at::Tensor& self, const Indices& indices) {
   for (std::optional<at::Tensor> i : indices)
     TORCH_CHECK(!i || !i->defined() || i->device() == self.device() ||
                     (i->is_cpu() && self.device().is_privateuseone()),
-                "indices should be either on cpu or on the same device as the indexed tensor (",
+                "indices should be either on cpu or on the same device as the "
+                "indexed tensor (",
                 self.device(), "), but one is on ", i->device(), " (when checking the arguments of operator ",
                 op, ")");
 }
 
-// Indices as aclnn takes them: masks turned into positions, one tensor a dimension, an empty one where a
-// whole dimension is taken.
+// Indices as aclnn takes them: masks turned into positions, one tensor a
+// dimension, an empty one where a whole dimension is taken.
 struct Positions {
   std::vector<at::Tensor> tensors;
   Dims result;  // sizes of self[indices]
@@ -98,7 +104,8 @@ struct Positions {
     }
     bool adjacent = true;
     for (size_t i = first; i < last; ++i) adjacent &= tensors[i].defined();
-    // Indexed dimensions that are not side by side give a result that begins with the indices' shape.
+    // Indexed dimensions that are not side by side give a result that begins
+    // with the indices' shape.
     size_t at = adjacent ? first : 0;
     Dims kept;
     for (size_t d = 0; d < static_cast<size_t>(self.dim()); ++d) {
@@ -159,7 +166,8 @@ at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::T
   TORCH_CHECK(at::is_expandable_to(v.sizes(), p.result), "shape mismatch: value tensor of shape ", v.sizes(),
               " cannot be broadcast to indexing result of shape ", p.result);
   if (at::IntArrayRef(p.result).empty() || c10::multiply_integers(p.result)) {
-    // Complex numbers go as pairs of real ones, the last dimension of which no index names.
+    // Complex numbers go as pairs of real ones, the last dimension of which no
+    // index names.
     const bool pairs = self.is_complex();
     launch<aclnnIndexPutImpl>(pairs ? at::view_as_real(self) : self, p.tensors,
                               pairs ? at::view_as_real(v) : v, accumulate, unsafe);
@@ -201,6 +209,7 @@ bool equal_npu(const at::Tensor& self, const at::Tensor& other) {
               other.scalar_type(), " (operator equal)");
   if (self.sizes() != other.sizes()) return false;
   if (self.numel() == 0) return true;
+  if (self.is_complex()) return equal_npu(at::view_as_real(self), at::view_as_real(other));
   check_dtype("equal", self, dtypes("hficu?dlsb"));
   at::Tensor out = empty({1}, at::kBool);
   launch<aclnnEqual>(self, other, out);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Random numbers. The device draws them by Philox from a seed and an offset; the generator of the device
-// holds both.
+// Random numbers. The device draws them by Philox from a seed and an offset;
+// the generator of the device holds both.
 #include <ATen/TensorIterator.h>
 #include <ATen/core/Generator.h>
 #include <ATen/native/DistributionTemplates.h>
@@ -8,6 +8,7 @@
 #include <ATen/native/UnaryOps.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/lt.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/sort.h>
 #include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
@@ -55,7 +56,8 @@ Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64
 
 namespace {
 
-// `Plain` takes seed and offset as numbers after its other inputs, `Captured` as tensors and a number.
+// `Plain` takes seed and offset as numbers after its other inputs, `Captured`
+// as tensors and a number.
 template <class Plain, class Captured, class... A>
 void launch_random(const Philox& p, const at::Tensor& self, A... inputs) {
   if (C10_LIKELY(!p.captured()))
@@ -135,7 +137,8 @@ at::Tensor& random_(at::Tensor& self, std::optional<at::Generator> generator) {
   return random_between(self, 0, past_end(self.scalar_type()), generator);
 }
 
-// What PyTorch's template runs once it has checked the bounds. The iterator holds `self` alone.
+// What PyTorch's template runs once it has checked the bounds. The iterator
+// holds `self` alone.
 template <class>
 struct between {
   void operator()(at::TensorIteratorBase& iter, uint64_t range, int64_t from,
@@ -143,7 +146,8 @@ struct between {
     at::Tensor self = iter.tensor(0);
     random_between(self, from, static_cast<int64_t>(static_cast<uint64_t>(from) + range), generator);
   }
-  // Every int64 there is; CANN's upper bound is exclusive, so the largest one is left out.
+  // Every int64 there is; CANN's upper bound is exclusive, so the largest one
+  // is left out.
   void operator()(at::TensorIteratorBase& iter, const std::optional<at::Generator>& generator) {
     at::Tensor self = iter.tensor(0);
     constexpr std::numeric_limits<int64_t> all;
@@ -160,7 +164,8 @@ at::Tensor& random_to(at::Tensor& self, int64_t to, std::optional<at::Generator>
   return random_from(self, 0, to, std::move(generator));
 }
 
-// CANN's Bernoulli operators have no captured form: true where a uniform number of `dtype` is small enough.
+// CANN's Bernoulli operators have no captured form: true where a uniform number
+// of `dtype` is small enough.
 template <class Compare>
 void keep_below(const at::Tensor& self, const Philox& drawn, c10::ScalarType dtype, Compare less) {
   const at::Tensor u = empty(self.sizes(), dtype);
@@ -186,6 +191,10 @@ at::Tensor& bernoulli_float(at::Tensor& self, double p, std::optional<at::Genera
 at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optional<at::Generator> generator) {
   c10::DeviceGuard guard(common_device("bernoulli_", true, self, p));
   if (is_host_scalar(p)) return bernoulli_float(self, host_scalar(p).toDouble(), std::move(generator));
+  if (self.scalar_type() == at::kBFloat16 || p.scalar_type() == at::kBFloat16) {  // CANN takes none here
+    at::Tensor drawn = empty(self.sizes(), at::kBool);
+    return self.copy_(bernoulli_tensor(drawn, cast(p, at::kFloat), std::move(generator)));
+  }
   check_dtype("bernoulli_", self, dtypes("hfducsil?"));
   check_dtype("bernoulli_", p, dtypes("hfd"));
   if (self.numel() == 0) return self;
@@ -268,8 +277,9 @@ at::Tensor multinomial(const at::Tensor& self, int64_t n, bool replacement,
   return multinomial_out(self, n, replacement, std::move(generator), out);
 }
 
-// By its distribution function: CANN draws uniform numbers, which may be 0 but not 1.
-// `t`, or a float32 tensor to draw in where `t` has too few values for a smooth distribution.
+// By its distribution function: CANN draws uniform numbers, which may be 0 but
+// not 1. `t`, or a float32 tensor to draw in where `t` has too few values for a
+// smooth distribution.
 at::Tensor wide(const at::Tensor& t) {
   const bool fine = t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble;
   return fine ? t : empty(t.sizes(), at::kFloat);
@@ -286,15 +296,15 @@ at::Tensor& exponential_(at::Tensor& self, double lambd, std::optional<at::Gener
   return drawn.is_same(self) ? self : self.copy_(drawn);
 }
 
-// Cauchy numbers are tangents of angles, of which 0 and pi/2 make infinities that are as rare as the uniform
-// numbers they come from.
+// Cauchy numbers are tangents of angles, of which 0 and pi/2 make infinities
+// that are as rare as the uniform numbers they come from.
 at::Tensor& cauchy_(at::Tensor& self, double median, double sigma, std::optional<at::Generator> generator) {
   TORCH_CHECK(sigma > 0.0, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
-  TORCH_CHECK(
-      self.is_floating_point(),
-      "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you "
-      "specified ",
-      self.dtype());
+  TORCH_CHECK(self.is_floating_point(),
+              "Cauchy distribution is a continuous probability distribution. "
+              "dtype must be a floating point but you "
+              "specified ",
+              self.dtype());
   c10::DeviceGuard guard(self.device());
   at::Tensor drawn = wide(self);
   uniform_(drawn, -0.5, 0.5, std::move(generator)).mul_(std::numbers::pi).tan_().mul_(sigma).add_(median);
@@ -306,7 +316,8 @@ at::Tensor& log_normal_(at::Tensor& self, double mean, double std, std::optional
   return normal_(self, mean, std, std::move(generator)).exp_();
 }
 
-// The number of trials up to the first success: the exponential number of a continuous clock, rounded up.
+// The number of trials up to the first success: the exponential number of a
+// continuous clock, rounded up.
 at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> generator) {
   TORCH_CHECK(0 < p && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
   c10::DeviceGuard guard(self.device());
@@ -315,7 +326,8 @@ at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> 
   return drawn.is_same(self) ? self : self.copy_(drawn);
 }
 
-// `t` where `mask`, scaled; else 0. CANN multiplies by the truth values as they are.
+// `t` where `mask`, scaled; else 0. CANN multiplies by the truth values as they
+// are.
 at::Tensor masked_scale(const at::Tensor& t, const at::Tensor& mask, double scale) {
   check_dtype("dropout", t, dtypes("fhbd"));
   at::Tensor out = at::empty_like(t);
@@ -325,8 +337,9 @@ at::Tensor masked_scale(const at::Tensor& t, const at::Tensor& mask, double scal
   return out;
 }
 
-// CANN's dropout keeps its mask as bits in blocks of 128. ATen's contract is a truth value an element, which
-// users and functorch read, so the mask is drawn as such.
+// CANN's dropout keeps its mask as bits in blocks of 128. ATen's contract is a
+// truth value an element, which users and functorch read, so the mask is drawn
+// as such.
 std::tuple<at::Tensor, at::Tensor> native_dropout(const at::Tensor& input, double p,
                                                   std::optional<bool> train) {
   TORCH_CHECK(0 <= p && p <= 1, "dropout probability has to be between 0 and 1, but got ", p);
@@ -343,6 +356,7 @@ at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mas
               "native_dropout_backward: mask should be Bool scalar type, got ", mask.scalar_type());
   TORCH_CHECK(mask.sizes() == grad.sizes(), "native_dropout_backward: mask ", mask.sizes(),
               " does not fit the gradient ", grad.sizes());
+  if (!grad.is_floating_point()) return at::mul(at::mul(grad, mask), c10::Scalar(scale));
   return masked_scale(grad, mask, scale);
 }
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// argmax and argmin, which without a dimension look at the tensor laid out flat; all and any over a list of
-// dimensions that may be empty; var and std, whose correction CANN takes as a whole number only.
+// argmax and argmin, which without a dimension look at the tensor laid out
+// flat; all and any over a list of dimensions that may be empty; var and std,
+// whose correction CANN takes as a whole number only.
 #include <ATen/core/ATen_fwd.h>
 #include <ATen/ops/all_meta.h>
 #include <ATen/ops/any_meta.h>
 #include <ATen/ops/argmax_meta.h>
 #include <ATen/ops/argmin_meta.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/ne.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/var.h>
+#include <ATen/ops/view_as_real.h>
 
 #include <algorithm>
 #include <cmath>
@@ -47,8 +53,8 @@ at::Tensor& arg_out(const at::Tensor& self, std::optional<int64_t> dim, bool kee
   return std::get<0>(run_out<Op>(std::tie(out), self, dim, keepdim));
 }
 
-// all and any over a list of dimensions. An empty list reduces nothing and asks of each element whether it
-// is true; CANN would take it for all of them.
+// all and any over a list of dimensions. An empty list reduces nothing and asks
+// of each element whether it is true; CANN would take it for all of them.
 template <class M, class Aclnn, DtypeSet accepted>
 struct truth_op {
   using Meta = M;
@@ -60,8 +66,9 @@ struct truth_op {
   }
   static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim, bool keepdim) {
     const at::Tensor& out = k.out(0, dtypes("?"), at::kBool);
-    if (dim && dim->empty()) return launch<aclnnNeScalar>(k.in(self, accepted), c10::Scalar(0), out);
-    launch<Aclnn>(k.in(self, accepted), all_dims(dim, self), keepdim, out);
+    if (dim && dim->empty()) return launch<aclnnNeScalar>(k.in(self, 0), c10::Scalar(0), out);
+    const at::Tensor truths = self.is_complex() ? at::ne(self, 0) : self;
+    launch<Aclnn>(k.in(truths, accepted), all_dims(dim, self), keepdim, out);
   }
 };
 
@@ -78,11 +85,18 @@ at::Tensor& truth_out(const at::Tensor& self, at::OptionalIntArrayRef dim, bool 
   return std::get<0>(run_out<Op>(std::tie(out), self, dim, keepdim));
 }
 
-// n / (n - correction): what turns a variance without correction into one with it.
+// n / (n - correction): what turns a variance without correction into one with
+// it.
 double corrected(const at::Tensor& self, at::OptionalIntArrayRef dim, const c10::Scalar& correction) {
   double n = 1;
   for (int64_t d : all_dims(dim, self)) n *= static_cast<double>(self.size(d));
   return n / std::max(0.0, n - correction.toDouble());
+}
+
+// The variance of complex numbers: the sum of those of their parts.
+void complex_var(const at::Tensor& self, at::OptionalIntArrayRef dim,
+                 const std::optional<c10::Scalar>& correction, bool keepdim, at::Tensor out) {
+  at::sum_out(out, at::var(at::view_as_real(self), all_dims(dim, self), correction, keepdim), -1);
 }
 
 bool whole(const c10::Scalar& s) { return s.toDouble() == std::floor(s.toDouble()); }
@@ -99,6 +113,11 @@ struct var_op {
   }
   static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
                   const std::optional<c10::Scalar>& correction, bool keepdim) {
+    if (self.is_complex()) {
+      complex_var(self, dim, correction, keepdim, k.out(0, 0));
+      if constexpr (root) k.out(0, 0).sqrt_();
+      return;
+    }
     c10::Scalar c = correction.value_or(1);
     at::Tensor x = k.in(self, dtypes("fhb"));
     const at::Tensor& out = k.out(0, dtypes("fhb"));
@@ -125,6 +144,11 @@ struct var_mean_op {
   }
   static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
                   const std::optional<c10::Scalar>& correction, bool keepdim) {
+    if (self.is_complex()) {
+      complex_var(self, dim, correction, keepdim, k.out(0, 0));
+      at::Tensor mean = k.out(1, 0);
+      return static_cast<void>(at::mean_out(mean, self, all_dims(dim, self), keepdim));
+    }
     c10::Scalar c = correction.value_or(1);
     const at::Tensor& var = k.out(0, dtypes("fhb"));
     launch<aclnnVarMean>(k.in(self, dtypes("fhb")), all_dims(dim, self), whole(c) ? c.toLong() : 0, keepdim,

@@ -22,7 +22,8 @@ void like::meta(const at::Tensor& t) {
 }
 
 void flipped::meta(const at::Tensor& t, at::IntArrayRef dims) {
-  at::dim_list_to_bitset(dims, t.dim());  // refuses a dimension that is named twice
+  at::dim_list_to_bitset(dims,
+                         t.dim());  // refuses a dimension that is named twice
   like::meta(t);
 }
 
@@ -32,7 +33,8 @@ void rolled::meta(const at::Tensor& t, at::IntArrayRef shifts, at::IntArrayRef d
     TORCH_CHECK_INDEX(t.dim() > 0, "Dimension specified as ", d, " but tensor has no dimensions");
   TORCH_CHECK(shifts.size() == dims.size() || (dims.empty() && shifts.size() == 1),
               "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
-  // Without dimensions the elements roll as they are counted, and the result lies that way in memory.
+  // Without dimensions the elements roll as they are counted, and the result
+  // lies that way in memory.
   if (dims.empty()) return set_output_raw_strided(0, t.sizes(), {}, t.options());
   like::meta(t);
 }
@@ -73,7 +75,8 @@ void complex::meta(const at::Tensor& a, const at::Tensor& b) {
 
 void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
   TORCH_CHECK(condition.scalar_type() == at::kBool || condition.scalar_type() == at::kByte,
-              "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+              "where expected condition to be a boolean tensor, but got a "
+              "tensor with dtype ",
               condition.scalar_type());
   auto dtype = at::native::result_type(a, b);
   auto sizes = at::infer_size_dimvector(at::infer_size_dimvector(condition.sizes(), a.sizes()), b.sizes());
@@ -83,7 +86,7 @@ void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Ten
 void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) {
   TORCH_CHECK(t.is_floating_point() || t.is_complex(),
               "std and var only support floating point and complex dtypes");
-  check_dtype("var", t, dtypes("fhb"));
+  check_dtype("var", t, dtypes("fhbFD"));
   Dims reduced = all_dims(dims, t);
   Dims sizes;
   for (int64_t d = 0; d < t.dim(); ++d) {
@@ -94,7 +97,10 @@ void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dim
     else if (keepdim)
       sizes.push_back(1);
   }
-  for (int64_t i = 0; i < n; ++i) set_output_raw_strided(i, sizes, {}, t.options());
+  // The variance of complex numbers is real, and their mean is not.
+  for (int64_t i = 0; i < n; ++i)
+    set_output_raw_strided(i, sizes, {},
+                           i ? t.options() : t.options().dtype(c10::toRealValueType(t.scalar_type())));
 }
 
 namespace {
@@ -173,12 +179,13 @@ void put::meta(const at::Tensor& t, const at::Tensor& index, const at::Tensor& s
   TORCH_CHECK(index.scalar_type() == at::kLong, "put_(): Expected a long tensor for index, but got ",
               index.scalar_type());
   TORCH_CHECK(t.scalar_type() == source.scalar_type(),
-              "put_(): self and source expected to have the same dtype, but got self.dtype = ",
+              "put_(): self and source expected to have the same dtype, but "
+              "got self.dtype = ",
               t.scalar_type(), " and source.dtype = ", source.scalar_type());
-  TORCH_CHECK_INDEX(
-      index.numel() == source.numel(),
-      "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
-      source.numel(), ", index.numel() = ", index.numel());
+  TORCH_CHECK_INDEX(index.numel() == source.numel(),
+                    "put_(): Expected source and index to have the same number "
+                    "of elements, but got source.numel() = ",
+                    source.numel(), ", index.numel() = ", index.numel());
   TORCH_CHECK_INDEX(t.numel() || !index.numel(), "put_(): Cannot put elements into an empty tensor");
   at::assert_no_internal_overlap(t);
   at::assert_no_overlap(t, index);
@@ -237,7 +244,8 @@ void index_select::meta(const at::Tensor& t, int64_t dim, const at::Tensor& inde
 void embedding::meta(const at::Tensor& weight, const at::Tensor& indices) {
   TORCH_CHECK(weight.dim() == 2, "'weight' must be 2-D");
   TORCH_CHECK(indices.scalar_type() == at::kLong || indices.scalar_type() == at::kInt,
-              "Expected tensor for argument 'indices' to have scalar type Long or Int; but got ",
+              "Expected tensor for argument 'indices' to have scalar type Long "
+              "or Int; but got ",
               indices.scalar_type());
   Dims sizes(indices.sizes().begin(), indices.sizes().end());
   sizes.push_back(weight.size(1));
@@ -251,11 +259,14 @@ void check_classes(const char* op, const at::Tensor& target, const at::Tensor& s
 }
 
 void nll_loss2d::meta(const at::Tensor& t, const at::Tensor& target, int64_t reduction) {
-  TORCH_CHECK(
-      target.dim() == 3,
-      "only batches of spatial targets supported (3D tensors) but got targets of dimension: ", target.dim());
+  TORCH_CHECK(target.dim() == 3,
+              "only batches of spatial targets supported (3D tensors) but got "
+              "targets of dimension: ",
+              target.dim());
   TORCH_CHECK(t.dim() == 4,
-              "only batches of spatial inputs supported (4D tensors), but got input of dimension: ", t.dim());
+              "only batches of spatial inputs supported (4D tensors), but got "
+              "input of dimension: ",
+              t.dim());
   TORCH_CHECK(t.size(0) == target.size(0) && t.size(2) == target.size(1) && t.size(3) == target.size(2),
               "size mismatch (got input: ", t.sizes(), " , target: ", target.sizes());
   check_classes("nll_loss2d", target, t);
@@ -269,7 +280,8 @@ void resized::meta(const at::Tensor& t, at::IntArrayRef size) {
               t.sizes());
   for (int64_t d : {t.dim() - 3, t.dim() - 2, t.dim() - 1})
     TORCH_CHECK(t.size(d) > 0,
-                "expected input to have non-zero size for non-batch dimensions, but input has sizes ",
+                "expected input to have non-zero size for non-batch "
+                "dimensions, but input has sizes ",
                 t.sizes(), " with dimension ", d, " being empty");
   Dims sizes(t.sizes().begin(), t.sizes().end());
   std::copy(size.begin(), size.end(), sizes.end() - 2);
@@ -278,11 +290,11 @@ void resized::meta(const at::Tensor& t, at::IntArrayRef size) {
 
 void reflected::meta(const at::Tensor& t, at::IntArrayRef padding) {
   TORCH_CHECK(padding.size() == 4, "padding size is expected to be 4, but got: ", padding.size());
-  TORCH_CHECK(
-      (t.dim() == 3 || t.dim() == 4) && t.size(-1) && t.size(-2) && t.size(-3),
-      "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
-      "for input, but got: ",
-      t.sizes());
+  TORCH_CHECK((t.dim() == 3 || t.dim() == 4) && t.size(-1) && t.size(-2) && t.size(-3),
+              "Expected 3D or 4D (batch mode) tensor with possibly 0 batch "
+              "size and other non-zero dimensions "
+              "for input, but got: ",
+              t.sizes());
   Dims sizes(t.sizes().begin(), t.sizes().end());
   for (size_t i = 0; i < 4; ++i) {
     const auto d = t.dim() - 1 - static_cast<int64_t>(i / 2);

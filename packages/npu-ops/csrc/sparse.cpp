@@ -6,15 +6,21 @@
 #include <ATen/native/SparseTensorUtils.h>
 #include <ATen/ops/_sparse_broadcast_to.h>
 #include <ATen/ops/_sparse_coo_tensor_with_dims_and_tensors.h>
+#include <ATen/ops/_sparse_csr_tensor_unsafe.h>
 #include <ATen/ops/_unique2.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/div.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/result_type.h>
 #include <ATen/ops/searchsorted.h>
 #include <ATen/ops/sparse_mask_native.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/DeviceGuard.h>
 
 #include "devices.h"
@@ -197,7 +203,83 @@ at::Tensor& product_added_(at::Tensor& self, const at::Tensor& sparse, const at:
   return self.copy_(product_added(self, sparse, dense, beta, alpha));
 }
 
+// The row of each element of a matrix of compressed rows.
+at::Tensor rows_of(const at::Tensor& self) {
+  const at::Tensor ends = self.crow_indices();
+  return at::searchsorted(ends.slice(0, 1), at::arange(self.values().numel(), ends.options()),
+                          /*out_int32=*/false, /*right=*/true);
+}
+
+at::Tensor elements_in(const at::Tensor& self, c10::ScalarType dtype) {
+  return self.crow_indices().diff().clamp_min(1).to(dtype).unsqueeze(1);
+}
+
+// A matrix of compressed rows times a dense one, with the products of a row summed or averaged, or the
+// largest or least of them and which element it comes from: the number of all elements where a row has none.
+std::tuple<at::Tensor, at::Tensor> reduced_product(const at::Tensor& self, const at::Tensor& other,
+                                                   std::string_view reduce) {
+  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl", false, self, other));
+  TORCH_CHECK(
+      other.layout() == at::kStrided && other.dim() == 2 && self.dim() == 2 &&
+          self.size(1) == other.size(0) && self.scalar_type() == other.scalar_type(),
+      "_sparse_mm_reduce_impl: expected a matrix of compressed rows and a dense one of its dtype that "
+      "fits, but got ",
+      self.sizes(), " and ", other.sizes());
+  const bool sums = reduce == "sum" || reduce == "mean";
+  TORCH_CHECK(sums || reduce == "amax" || reduce == "amin",
+              "reduce argument must be either sum, mean, amax or amin, got ", reduce);
+  const at::Tensor values = self.values(), rows = rows_of(self);
+  const int64_t n = values.numel();
+  at::Tensor out = at::zeros({self.size(0), other.size(1)}, other.options());
+  at::Tensor chosen = at::empty({0}, other.options().dtype(at::kLong));
+  if (!sums) chosen = at::full(out.sizes(), n, chosen.options());
+  if (n == 0 || out.numel() == 0) return {out, chosen};
+  const at::Tensor products = values.unsqueeze(1) * other.index_select(0, self.col_indices());
+  if (sums) {
+    out.index_add_(0, rows, products);
+    return {reduce == "mean" ? out.div_(elements_in(self, out.scalar_type())) : out, chosen};
+  }
+  const at::Tensor to = rows.unsqueeze(1).expand(products.sizes());
+  out = out.scatter_reduce(0, to, products, reduce, /*include_self=*/false);
+  const at::Tensor element = at::arange(n, chosen.options()).unsqueeze(1);
+  const at::Tensor found = at::where(products.eq(out.index_select(0, rows)), element, n);
+  return {out, chosen.scatter_reduce(0, to, found, "amin", /*include_self=*/true)};
+}
+
+// Its gradients. An extreme's goes to the element that it came from.
+std::tuple<at::Tensor, at::Tensor> reduced_product_backward(const at::Tensor& self, const at::Tensor& given,
+                                                            const at::Tensor& other, std::string_view reduce,
+                                                            const at::Tensor& chosen,
+                                                            std::array<bool, 2> mask) {
+  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl_backward", false, self, given, other));
+  const at::Tensor columns = self.col_indices(), values = self.values();
+  const int64_t n = values.numel();
+  at::Tensor of_self = at::zeros_like(values), of_other = at::zeros_like(other);
+  const at::Tensor grad = reduce == "mean" ? given / elements_in(self, given.scalar_type()) : given;
+  if (n && grad.numel() && (reduce == "sum" || reduce == "mean")) {
+    const at::Tensor g = grad.index_select(0, rows_of(self));
+    if (mask[0]) of_self = (g * other.index_select(0, columns)).sum(1);
+    if (mask[1]) of_other.index_add_(0, columns, g * values.unsqueeze(1));
+  } else if (n && grad.numel()) {
+    const at::Tensor element = chosen.clamp_max(n - 1).flatten();
+    const at::Tensor g = grad.masked_fill(chosen.eq(n), 0);
+    const at::Tensor column = columns.to(at::kLong).index_select(0, element).view(g.sizes());
+    if (mask[0]) of_self.index_add_(0, element, (g * other.gather(0, column)).flatten());
+    if (mask[1]) of_other.scatter_add_(0, column, g * values.index_select(0, element).view(g.sizes()));
+  }
+  at::Tensor sparse;
+  if (mask[0])
+    sparse =
+        at::_sparse_csr_tensor_unsafe(self.crow_indices(), columns, of_self, self.sizes(), self.options());
+  return {sparse, mask[1] ? of_other : at::Tensor()};
+}
+
 }  // namespace
+
+TORCH_LIBRARY_IMPL(aten, SparseCsrPrivateUse1, m) {
+  impl<"_sparse_mm_reduce_impl", reduced_product>(m);
+  impl<"_sparse_mm_reduce_impl_backward", reduced_product_backward>(m);
+}
 
 TORCH_LIBRARY_IMPL(aten, SparsePrivateUse1, m) {
   impl<"_coalesce", coalesce>(m);

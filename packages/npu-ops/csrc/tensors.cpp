@@ -23,7 +23,8 @@ at::Tensor empty(at::IntArrayRef sizes, c10::ScalarType dtype, at::IntArrayRef s
 
 namespace {
 
-// What aclnnInplaceCopy and aclnnCast take, by npu-cann's data; and beyond them what this SoC may convert.
+// What aclnnInplaceCopy and aclnnCast take, by npu-cann's data; and beyond them
+// what this SoC may convert.
 constexpr DtypeSet kCopied = dtypes("csilufh?dFDtjmb");
 constexpr DtypeSet kConverted = dtypes("fhdcustijlm?HFDb");
 
@@ -37,7 +38,20 @@ bool convertible(const at::Tensor& t) {
   return float8 && core().supports_dtype(acl_dtype(t.scalar_type()));
 }
 
-// The same memory as integers as wide as the elements: to move elements of a dtype that CANN does not know.
+// Converts into a contiguous `out`. Where CANN cannot, the host does; that is
+// counted as a fallback.
+void convert(const at::Tensor& out, const at::Tensor& t) {
+  if (out.numel() == 0) return;
+  if (convertible(out) && convertible(t)) return launch<aclnnCast>(t, out.scalar_type(), out);
+  NPU_CALL(core().note_fallback("aten::copy_", "this SoC has no conversion between the two dtypes",
+                                t.nbytes() + out.nbytes(), 0));
+  at::Tensor host = t.cpu().to(out.scalar_type());
+  NPU_CALL(core().copy(out.mutable_data_ptr(), out.device().index(), host.const_data_ptr(), -1, out.nbytes(),
+                       false));
+}
+
+}  // namespace
+
 at::Tensor as_integers(const at::Tensor& t) {
   switch (t.element_size()) {
     case 1:
@@ -50,19 +64,6 @@ at::Tensor as_integers(const at::Tensor& t) {
       return t.view(at::kLong);
   }
 }
-
-// Converts into a contiguous `out`. Where CANN cannot, the host does; that is counted as a fallback.
-void convert(const at::Tensor& out, const at::Tensor& t) {
-  if (out.numel() == 0) return;
-  if (convertible(out) && convertible(t)) return launch<aclnnCast>(t, out.scalar_type(), out);
-  NPU_CALL(core().note_fallback("aten::copy_", "this SoC has no conversion between the two dtypes",
-                                t.nbytes() + out.nbytes(), 0));
-  at::Tensor host = t.cpu().to(out.scalar_type());
-  NPU_CALL(core().copy(out.mutable_data_ptr(), out.device().index(), host.const_data_ptr(), -1, out.nbytes(),
-                       false));
-}
-
-}  // namespace
 
 at::Tensor cast(const at::Tensor& t, c10::ScalarType dtype) {
   if (t.scalar_type() == dtype) return t;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Making and converting tensors on the device without going through the dispatcher.
+// Making and converting tensors on the device without going through the
+// dispatcher.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +11,8 @@
 
 namespace npu::ops {
 
-// An uninitialised tensor on the current device. Empty `strides`: contiguous in `format`.
+// An uninitialised tensor on the current device. Empty `strides`: contiguous in
+// `format`.
 at::Tensor empty(at::IntArrayRef sizes, c10::ScalarType dtype, at::IntArrayRef strides = {},
                  std::optional<c10::MemoryFormat> format = std::nullopt);
 
@@ -19,6 +21,10 @@ at::Tensor cast(const at::Tensor& t, c10::ScalarType dtype);
 
 // `t` itself if it is contiguous, or a contiguous copy.
 at::Tensor dense(const at::Tensor& t);
+
+// The same memory as integers as wide as the elements: to move elements of a
+// dtype that CANN does not know.
+at::Tensor as_integers(const at::Tensor& t);
 
 // Copies between two tensors of one device: any strides, any dtypes.
 void device_copy(const at::Tensor& dst, const at::Tensor& src);
@@ -33,7 +39,8 @@ inline bool is_host_scalar(const at::Tensor& t) { return t.defined() && t.device
 
 c10::Scalar host_scalar(const at::Tensor& t);
 
-// Resizes `out` for a result, warning as torch does when it held data of another shape.
+// Resizes `out` for a result, warning as torch does when it held data of
+// another shape.
 void resize_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
                 const at::TensorOptions& options);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Pooling of volumes by maximum and to a given size, and the way back of maxima to where they were.
+// Pooling of volumes by maximum and to a given size, and the way back of maxima
+// to where they were.
 #include <ATen/native/Pool.h>
 #include <c10/core/DeviceGuard.h>
 
@@ -7,6 +8,7 @@
 #include "call.h"
 #include "devices.h"
 #include "kernel.h"
+#include "windows.h"
 
 namespace npu::ops {
 namespace {
@@ -16,7 +18,8 @@ using Two = std::tuple<at::Tensor, at::Tensor>;
 
 constexpr DtypeSet kFloats = dtypes("fhb");
 
-// Three numbers, where one stands for all and none for those of `otherwise`. RuntimeError naming `what`.
+// Three numbers, where one stands for all and none for those of `otherwise`.
+// RuntimeError naming `what`.
 std::array<int64_t, 3> triple(const char* what, Ints v, Ints otherwise = {}) {
   if (v.empty()) v = otherwise;
   TORCH_CHECK(v.size() == 1 || v.size() == 3, what, " must either be a single int, or a tuple of three ints");
@@ -41,7 +44,8 @@ struct Window {
 
 Two max_pool3d(const at::Tensor& self, Ints kernel, Ints stride, Ints padding, Ints dilation, bool ceil) {
   c10::DeviceGuard guard(self.device());
-  check_dtype("max_pool3d", self, kFloats);
+  const bool integers = c10::isIntegralType(self.scalar_type(), /*includeBool=*/false);
+  if (!integers) check_dtype("max_pool3d", self, kFloats);
   const Window w(kernel, stride, padding, dilation);
   TORCH_CHECK(self.dim() == 4 || self.dim() == 5,
               "max_pool3d: expected a tensor of 4 or 5 dimensions, but got shape ", self.sizes());
@@ -56,6 +60,7 @@ Two max_pool3d(const at::Tensor& self, Ints kernel, Ints stride, Ints padding, I
       static_cast<int>(w.padding[2]), static_cast<int>(w.dilation[0]), static_cast<int>(w.dilation[1]),
       static_cast<int>(w.dilation[2]), self.size(-3), self.size(-2), self.size(-1), size[0], size[1], size[2],
       "max_pool3d");
+  if (integers) return largest_of_integers(self, size, w.kernel, w.stride, w.padding, w.dilation);
   const Dims s = with_last(self, size);
   at::Tensor out = empty(s, self.scalar_type()), places = empty(s, at::kInt);
   if (out.numel())
@@ -104,11 +109,11 @@ at::Tensor adaptive_avg_pool3d(const at::Tensor& self, Ints size) {
   TORCH_CHECK(self.dim() == 4 || self.dim() == 5, "adaptive_avg_pool3d(): Expected 4D or 5D tensor, but got ",
               self.sizes());
   for (int64_t d = self.dim() - 3; d < self.dim(); ++d)
-    TORCH_CHECK(
-        self.size(d) > 0,
-        "adaptive_avg_pool3d(): Expected input to have non-zero size for non-batch dimensions, but input has "
-        "sizes ",
-        self.sizes(), " with dimension ", d, " being empty");
+    TORCH_CHECK(self.size(d) > 0,
+                "adaptive_avg_pool3d(): Expected input to have non-zero size "
+                "for non-batch dimensions, but input has "
+                "sizes ",
+                self.sizes(), " with dimension ", d, " being empty");
   at::Tensor out = empty(with_last(self, size), self.scalar_type());
   if (out.numel()) launch<aclnnAdaptiveAvgPool3d>(self, size, out);
   return out;
@@ -122,9 +127,12 @@ at::Tensor& adaptive_avg_pool3d_out(const at::Tensor& self, Ints size, at::Tenso
   return out;
 }
 
+// CANN moves no bfloat16 here: it goes as integers of as many bits.
+at::Tensor bits_of(const at::Tensor& t) { return t.scalar_type() == at::kBFloat16 ? as_integers(t) : t; }
+
 // What unpooling to planes and to volumes has in common; `size` says which.
 void check_unpool(const char* op, const at::Tensor& self, const at::Tensor& indices, Ints size, size_t dims) {
-  check_dtype(op, self, dtypes("fhsilcud"));
+  check_dtype(op, self, dtypes("fhsilcudb"));
   TORCH_CHECK(indices.scalar_type() == at::kLong,
               "elements in indices should be type int64 but got: ", indices.scalar_type());
   TORCH_CHECK(size.size() == dims, "There should be exactly ", dims, " elements in output_size, but got ",
@@ -142,7 +150,7 @@ at::Tensor max_unpool2d(const at::Tensor& self, const at::Tensor& indices, Ints 
   check_unpool("max_unpool2d", self, indices, size, 2);
   at::Tensor out = empty(with_last(self, size), self.scalar_type());
   if (self.numel() == 0) return out.zero_();
-  launch<aclnnMaxUnpool2d>(self, indices, size, out);
+  launch<aclnnMaxUnpool2d>(bits_of(self), indices, size, bits_of(out));
   return out;
 }
 
@@ -154,7 +162,7 @@ at::Tensor max_unpool3d(const at::Tensor& self, const at::Tensor& indices, Ints 
               "There should be exactly 3 elements in stride and in padding");
   at::Tensor out = empty(with_last(self, size), self.scalar_type());
   if (self.numel() == 0) return out.zero_();
-  launch<aclnnMaxUnpool3d>(self, indices, size, stride, padding, out);
+  launch<aclnnMaxUnpool3d>(bits_of(self), indices, size, stride, padding, bits_of(out));
   return out;
 }
 

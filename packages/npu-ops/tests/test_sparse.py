@@ -88,11 +88,18 @@ def test_gradients_of_compressed_rows() -> None:
     torch.testing.assert_close(*grads)
 
 
-def test_gradients_of_reduced_products_are_refused_not_computed() -> None:
-    x = torch.eye(2, device="npu").to_sparse_csr().requires_grad_()
-    y = torch.ones(2, 3, device="npu", requires_grad=True)
-    with pytest.raises(NotImplementedError, match="_sparse_mm_reduce_impl_backward"):
-        torch.sparse.mm(x, y, "amax").sum().backward()
+@pytest.mark.parametrize("reduce", ["sum", "mean", "amax", "amin"])
+def test_gradients_of_reduced_products_are_the_cpus(reduce: str) -> None:
+    dense = torch.tensor([[1.0, 0.0, -2.0], [0.0, 0.0, 0.0], [0.5, 3.0, 1.5]])  # a row has nothing
+    grads = []
+    for place in ("cpu", "npu"):
+        x = dense.to(place).to_sparse_csr().requires_grad_()
+        y = torch.arange(6.0).cos().reshape(3, 2).to(place).requires_grad_()
+        (torch.sparse.mm(x, y, reduce) * torch.tensor([[1.0], [2.0], [3.0]], device=place)).sum().backward()
+        assert x.grad is not None
+        assert y.grad is not None
+        grads.append((x.grad.cpu().values(), y.grad.cpu()))
+    torch.testing.assert_close(*grads)
 
 
 def test_sparse_gradients_of_an_embedding_train_it() -> None:

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "otherwise.h"
+
+#include <ATen/ops/abs.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/all.h>
+#include <ATen/ops/any.h>
+#include <ATen/ops/div.h>
+#include <ATen/ops/eq.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/index_add.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/ne.h>
+#include <ATen/ops/neg.h>
+#include <ATen/ops/norm.h>
+#include <ATen/ops/reciprocal.h>
+#include <ATen/ops/sub.h>
+#include <ATen/ops/view_as_real.h>
+
+#include <numbers>
+
+namespace npu::ops::otherwise {
+
+bool copied(Call& k, In self) {
+  if (!c10::isIntegralType(self.scalar_type(), /*includeBool=*/true)) return false;
+  device_copy(k.out(0, 0), self);
+  return true;
+}
+
+bool never(Call& k, In self) {
+  if (!c10::isIntegralType(self.scalar_type(), /*includeBool=*/true)) return false;
+  k.out(0, 0, at::kBool).zero_();
+  return true;
+}
+
+namespace {
+
+// Runs `f` on the output if `t` is complex.
+template <class F>
+bool of_complex(Call& k, In t, F f) {
+  if (!t.is_complex()) return false;
+  at::Tensor out = k.out(0, 0, k.dtype(0));
+  f(out);
+  return true;
+}
+
+}  // namespace
+
+bool logical_not(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::eq_out(out, self, 0); });
+}
+bool all(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::all_out(out, self.ne(0)); });
+}
+bool all(Call& k, In self, int64_t dim, bool keepdim) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::all_out(out, self.ne(0), dim, keepdim); });
+}
+bool any(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::any_out(out, self.ne(0)); });
+}
+bool any(Call& k, In self, int64_t dim, bool keepdim) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::any_out(out, self.ne(0), dim, keepdim); });
+}
+
+bool addcmul(Call& k, In self, In a, In b, Number value) {
+  at::Tensor out = k.out(0, 0);
+  at::add_out(out, self, at::mul(a, b), value);
+  return true;
+}
+bool addcdiv(Call& k, In self, In a, In b, Number value) {
+  at::Tensor out = k.out(0, 0);
+  at::add_out(out, self, at::div(a, b), value);
+  return true;
+}
+bool lerp(Call& k, In self, In end, In weight) {
+  at::Tensor out = k.out(0, 0);
+  at::add_out(out, self, at::mul(at::sub(end, self), weight));
+  return true;
+}
+bool lerp(Call& k, In self, In end, Number weight) {
+  at::Tensor out = k.out(0, 0);
+  at::add_out(out, self, at::mul(at::sub(end, self), weight));
+  return true;
+}
+
+bool exp2(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::exp_out(out, at::mul(self, std::numbers::ln2)); });
+}
+bool sigmoid(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::reciprocal_out(out, at::neg(self).exp_().add_(1)); });
+}
+bool silu(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) { at::div_out(out, self, at::neg(self).exp_().add_(1)); });
+}
+
+bool fill(Call& k, In self, In value) {
+  if (!self.is_complex()) return false;
+  device_copy(k.out(0, 0), k.as(value, self.scalar_type(), 0).expand(self.sizes()));
+  return true;
+}
+
+bool norm(Call& k, In self, const std::optional<c10::Scalar>& p, Ints dim, bool keepdim,
+          std::optional<c10::ScalarType> dtype) {
+  return of_complex(k, self, [&](at::Tensor& out) {
+    at::norm_out(out, at::abs(dtype ? self.to(*dtype) : self), p, dim, keepdim);
+  });
+}
+
+bool eye(Call& k, int64_t, int64_t) {
+  at::Tensor out = k.out(0, 0);
+  if (!out.is_complex()) return false;
+  out.zero_().diagonal().fill_(1);
+  return true;
+}
+
+bool index_add(Call& k, In self, int64_t dim, In index, In source, Number alpha) {
+  if (!self.is_complex() || self.dim() == 0 || source.dim() == 0) return false;
+  const at::Tensor added = alpha.isComplex() ? at::mul(source, alpha) : source;
+  at::Tensor out = at::view_as_real(k.out(0, 0));
+  at::index_add_out(out, at::view_as_real(self), wrap_dim(dim, self), index, at::view_as_real(added),
+                    alpha.isComplex() ? c10::Scalar(1) : alpha);
+  return true;
+}
+
+bool index_fill(Call& k, In self, int64_t dim, In index, Number value) {
+  if (!self.is_complex() || self.dim() == 0) return false;
+  const at::Tensor parts = at::view_as_real(k.out(0, 0));
+  const auto number = value.toComplexDouble();
+  parts.select(-1, 0).index_fill_(wrap_dim(dim, self), index, number.real());
+  parts.select(-1, 1).index_fill_(wrap_dim(dim, self), index, number.imag());
+  return true;
+}
+
+}  // namespace npu::ops::otherwise

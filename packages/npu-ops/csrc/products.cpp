@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Products of matrices of integers and of complex numbers; CANN multiplies real
+// floating-point ones only. Complex ones are pairs of real ones: one real
+// product of twice the size. Integers are multiplied element by element and
+// summed, since a product in floating point is exact for small numbers only.
+#include "products.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/mul.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
+
+#include <algorithm>
+
+#include "otherwise.h"
+#include "tensors.h"
+
+namespace npu::ops {
+namespace {
+
+// Most products of elements that are held at once, 128 MB of int64.
+constexpr int64_t kPiece = int64_t{1} << 24;
+
+void sum_of_products(const at::Tensor& a, const at::Tensor& b, at::Tensor out) {
+  at::sum_out(out, at::mul(a.unsqueeze(-1), b.unsqueeze(1)), 2,
+              /*keepdim=*/false, out.scalar_type());
+}
+
+}  // namespace
+
+at::Tensor integer_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
+  const int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
+  at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
+  if (out.numel() == 0) return out;
+  if (k == 0) return out.zero_();
+  const int64_t rows = std::clamp<int64_t>(kPiece / (k * n), 1, m);
+  const int64_t batches = rows < m ? 1 : std::clamp<int64_t>(kPiece / (m * k * n), 1, batch);
+  for (int64_t i = 0; i < batch; i += batches) {
+    const int64_t some = std::min(batches, batch - i);
+    for (int64_t r = 0; r < m; r += rows) {
+      const int64_t few = std::min(rows, m - r);
+      sum_of_products(a.narrow(0, i, some).narrow(1, r, few), b.narrow(0, i, some),
+                      out.narrow(0, i, some).narrow(1, r, few));
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// PyTorch gives products operands that are to be read conjugated: conj(a) b has the sign of the imaginary
+// part of a turned, and a conj(b) is conj(conj(a) b).
+at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
+  if (b.is_conj()) {
+    const at::Tensor r = complex_product(a.conj(), b.conj(), {}).conj();
+    if (given.defined()) device_copy(given, r.resolve_conj());
+    return r;
+  }
+  const int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
+  // The real and the imaginary rows of a, one after the other, times the pairs of b.
+  const at::Tensor parts = at::view_as_real(a.is_conj() ? a.conj() : a).permute({0, 3, 1, 2});
+  const at::Tensor left = dense(parts).view({batch, 2 * m, k});
+  const at::Tensor right = at::view_as_real(dense(b)).view({batch, k, 2 * n});
+  const at::Tensor both = at::view_as_complex(at::bmm(left, right).view({batch, 2, m, n, 2}));
+  at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
+  return at::add_out(out, both.select(1, 0), both.select(1, 1),
+                     c10::complex<double>(0, a.is_conj() ? -1 : 1));
+}
+
+using otherwise::In;
+using otherwise::Number;
+
+// a (B, M, K) times b (B, K, N), in dtypes that CANN does not multiply, written to `out` if it is given;
+// undefined for others.
+at::Tensor product(In a, In b, const at::Tensor& out = {}) {
+  if (a.scalar_type() != b.scalar_type()) return {};
+  if (c10::isIntegralType(a.scalar_type(), /*includeBool=*/false)) return integer_product(a, b, out);
+  if (a.scalar_type() == at::kComplexFloat && a.numel() && b.numel()) return complex_product(a, b, out);
+  return {};
+}
+
+// beta self + alpha product.
+bool added(Call& k, In self, const at::Tensor& product, Number beta, Number alpha) {
+  at::Tensor out = k.out(0, 0);
+  if (beta.equal(0)) {  // what `self` holds is not read then, NaN or not
+    device_copy(out, (alpha.equal(1) ? product : at::mul(product, alpha)).resolve_conj());
+  } else {
+    at::add_out(out, beta.equal(1) ? self : at::mul(self, beta), product, alpha);
+  }
+  return true;
+}
+
+}  // namespace
+
+namespace otherwise {
+
+bool mm(Call& k, In self, In other) {
+  return product(self.unsqueeze(0), other.unsqueeze(0), k.out(0, 0).unsqueeze(0)).defined();
+}
+bool bmm(Call& k, In self, In other) { return product(self, other, k.out(0, 0)).defined(); }
+bool addmm(Call& k, In self, In a, In b, Number beta, Number alpha) {
+  const at::Tensor r = product(a.unsqueeze(0), b.unsqueeze(0));
+  return r.defined() && added(k, self, r.squeeze(0), beta, alpha);
+}
+bool addmv(Call& k, In self, In matrix, In vector, Number beta, Number alpha) {
+  const at::Tensor r = product(matrix.unsqueeze(0), vector.unsqueeze(0).unsqueeze(-1));
+  return r.defined() && added(k, self, r.squeeze(0).squeeze(-1), beta, alpha);
+}
+bool baddbmm(Call& k, In self, In a, In b, Number beta, Number alpha) {
+  const at::Tensor r = product(a, b);
+  return r.defined() && added(k, self, r, beta, alpha);
+}
+bool addbmm(Call& k, In self, In a, In b, Number beta, Number alpha) {
+  const at::Tensor r = product(a, b);
+  return r.defined() && added(k, self, at::sum(r, 0, /*keepdim=*/false, r.scalar_type()), beta, alpha);
+}
+
+}  // namespace otherwise
+}  // namespace npu::ops
