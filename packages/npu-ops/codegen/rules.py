@@ -260,6 +260,11 @@ def _whole(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return f"whole({_id(args[0], p, scope, 'Scalar')}, call_.dtype({_index(args[1], p, scope)}))"
 
 
+def _range_end(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    numbers, i = ", ".join(_id(a, p, scope, "Scalar") for a in args[:3]), _index(args[3], p, scope)
+    return f"range_end({numbers}, call_.dtype({i}), call_.numel({i}))"
+
+
 RULES: dict[str, Rule] = {
     "as": Rule("a tensor in the dtype of another one", ("tensor",), 2, _as),
     "to": Rule("a tensor in the dtype of a result", ("tensor",), 2, _to),
@@ -314,6 +319,13 @@ RULES: dict[str, Rule] = {
     ),
     "or": Rule("an optional number, with its default", (*_INTEGERS, *_REALS, "scalar"), 2, _or),
     "whole": Rule("a number, its fraction cut off where a result holds integers", ("scalar",), 2, _whole),
+    "range_end": Rule(
+        "the end of a range from start, end and step; where a result holds integers, as many steps from the start as it "
+        "has elements",
+        ("scalar",),
+        4,
+        _range_end,
+    ),
     "choice": Rule("the place of a text argument in a list of texts; an absent one is ''", _INTEGERS, None, _choice),
 }
 
@@ -348,6 +360,7 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "traced": (False, "one element of the dtype that torch sums a matrix in"),
     "bins": (False, "a vector of as many elements of the operand's dtype"),
     "batches": (False, "the sum of the products of two batches of matrices, which a third operand broadcasts to"),
+    "wide_product": (False, "a product of matrices, or of batches of them, in a dtype that may be wider than theirs"),
     "taken": (False, "the index's shape and the operand's dtype"),
     "reduce": (False, "the operand without the reduced dimensions; floating point only"),
     "reduce_pair": (False, "the same for two results"),

@@ -49,6 +49,13 @@ Dims listed_dims(at::IntArrayRef dims, const at::Tensor& of) {
   return r;
 }
 
+c10::Scalar range_end(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step,
+                      c10::ScalarType dtype, int64_t count) {
+  if (!c10::isIntegralType(dtype, /*includeBool=*/true)) return end;
+  TORCH_CHECK_VALUE(step.toLong() != 0, "step must be nonzero");
+  return start.toLong() + count * step.toLong();
+}
+
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self) {
   if (weight && weight->defined()) return *weight;
   at::Tensor ones = empty({self.size(self.dim() == 1 ? 0 : 1)}, self.scalar_type());

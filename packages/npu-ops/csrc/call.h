@@ -89,6 +89,7 @@ class Call {
   bool takes(size_t i, DtypeSet accepted) const { return accepted & bit(dtype(i)); }
 
   c10::ScalarType dtype(size_t i) const { return outputs_[i].scalar_type(); }
+  int64_t numel(size_t i) const { return outputs_[i].numel(); }
 
   // Output `i`, to be written in the common dtype.
   const at::Tensor& out(size_t i, DtypeSet accepted) { return out(i, accepted, common_); }
@@ -142,6 +143,11 @@ inline std::array<int64_t, 2> pair(at::IntArrayRef v, at::IntArrayRef otherwise 
 inline c10::Scalar whole(const c10::Scalar& number, c10::ScalarType dtype) {
   return c10::isIntegralType(dtype, /*includeBool=*/true) ? c10::Scalar(number.toLong()) : number;
 }
+
+// Where a range of `count` elements of `dtype` ends. Integers lose the fractions of start and step, and the
+// end follows. ValueError if no step is left.
+c10::Scalar range_end(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step,
+                      c10::ScalarType dtype, int64_t count);
 
 // `weight`, or a one for each class of the scores `self` where it is absent.
 at::Tensor class_weights(const std::optional<at::Tensor>& weight, const at::Tensor& self);

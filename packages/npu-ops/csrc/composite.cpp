@@ -4,11 +4,16 @@
 #include <ATen/ScalarOps.h>
 #include <ATen/WrapDimUtils.h>
 #include <ATen/core/Generator.h>
-#include <ATen/native/Resize.h>
+#include <ATen/ops/_adaptive_avg_pool3d_backward.h>
+#include <ATen/ops/_add_relu.h>
+#include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/add.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/aminmax.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/ge.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/min.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/remainder.h>
@@ -19,11 +24,13 @@
 #include <ATen/ops/zeros.h>
 
 #include "kernel.h"
+#include "tensors.h"
 
 namespace npu::ops {
 namespace {
 
 using MaybeGenerator = std::optional<at::Generator>;
+using Two = std::tuple<at::Tensor, at::Tensor>;
 
 at::Tensor remainder_scalar_tensor(const c10::Scalar& self, const at::Tensor& other) {
   return at::remainder(at::native::wrapped_scalar_tensor(self), other);
@@ -31,8 +38,8 @@ at::Tensor remainder_scalar_tensor(const c10::Scalar& self, const at::Tensor& ot
 
 at::Tensor count_nonzero(const at::Tensor& self, at::IntArrayRef dim) { return at::sum(self.ne(0), dim); }
 
-std::tuple<at::Tensor, at::Tensor> std_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
-                                            const std::optional<c10::Scalar>& correction, bool keepdim) {
+Two std_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
+             const std::optional<c10::Scalar>& correction, bool keepdim) {
   auto [var, mean] = at::var_mean(self, dim, correction, keepdim);
   return {var.sqrt_(), mean};
 }
@@ -61,8 +68,7 @@ at::Tensor prelu(const at::Tensor& self, const at::Tensor& weight) {
   return at::where(self.gt(0), self, weight.mul(self));
 }
 
-std::tuple<at::Tensor, at::Tensor> prelu_backward(const at::Tensor& grad, const at::Tensor& self,
-                                                  const at::Tensor& weight) {
+Two prelu_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& weight) {
   at::Tensor positive = self.gt(0);
   return {at::where(positive, grad, weight.mul(grad)), self.mul(grad).masked_fill_(positive, 0)};
 }
@@ -88,26 +94,72 @@ at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, M
   return at::empty_like(shape).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
 }
 
-at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
-  at::native::resize_output(out, result.sizes());
-  return out.copy_(result);
-}
 at::Tensor& normal_tensor_float_out(const at::Tensor& mean, double std, MaybeGenerator generator,
                                     at::Tensor& out) {
-  return into(out, normal_tensor_float(mean, std, std::move(generator)));
+  return give(out, normal_tensor_float(mean, std, std::move(generator)));
 }
 at::Tensor& normal_float_tensor_out(double mean, const at::Tensor& std, MaybeGenerator generator,
                                     at::Tensor& out) {
-  return into(out, normal_float_tensor(mean, std, std::move(generator)));
+  return give(out, normal_float_tensor(mean, std, std::move(generator)));
 }
 at::Tensor& normal_tensor_tensor_out(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator,
                                      at::Tensor& out) {
-  return into(out, normal_tensor_tensor(mean, std, std::move(generator)));
+  return give(out, normal_tensor_tensor(mean, std, std::move(generator)));
+}
+
+at::Tensor& adaptive_avg_pool2d_out(const at::Tensor& self, c10::SymIntArrayRef size, at::Tensor& out) {
+  return give(out, at::adaptive_avg_pool2d_symint(self, size));
+}
+at::Tensor& adaptive_avg_pool3d_backward_out(const at::Tensor& grad, const at::Tensor& self,
+                                             at::Tensor& out) {
+  return give(out, at::_adaptive_avg_pool3d_backward(grad, self));
+}
+
+Two aminmax_of_all(const at::Tensor& self) { return at::aminmax(self); }
+Two aminmax_along(const at::Tensor& self, int64_t dim, bool keepdim) {
+  return at::aminmax(self, dim, keepdim);
+}
+
+at::Tensor masked_scale(const at::Tensor& self, const at::Tensor& mask, double scale) {
+  return self.mul(mask.to(self.scalar_type())).mul_(scale);
+}
+
+at::Tensor add_relu_scalar(const at::Tensor& self, const c10::Scalar& other, const c10::Scalar& alpha) {
+  return at::_add_relu(self, at::native::wrapped_scalar_tensor(other), alpha);
+}
+at::Tensor& add_relu_scalar_(at::Tensor& self, const c10::Scalar& other, const c10::Scalar& alpha) {
+  return at::_add_relu_(self, at::native::wrapped_scalar_tensor(other), alpha);
+}
+
+at::Tensor& addmm_activation(const at::Tensor& self, const at::Tensor& a, const at::Tensor& b,
+                             const c10::Scalar& beta, const c10::Scalar& alpha, bool use_gelu,
+                             at::Tensor& out) {
+  at::addmm_out(out, self, a, b, beta, alpha);
+  return use_gelu ? at::gelu_(out) : out.relu_();
+}
+
+// Rows of weights in 8 bits, each with its scale.
+at::Tensor int8_product(const at::Tensor& self, const at::Tensor& weight, const at::Tensor& scales) {
+  TORCH_CHECK(self.dim() == 2 && weight.dim() == 2 && weight.scalar_type() == at::kChar,
+              "_weight_int8pack_mm: expects matrices, the second of int8; found ", self.sizes(), " and ",
+              weight.sizes(), " of ", weight.scalar_type());
+  TORCH_CHECK(scales.dim() == 1 && scales.size(0) == weight.size(0),
+              "_weight_int8pack_mm: expects scales of ", weight.size(0), " elements, found ", scales.sizes());
+  return self.mm(weight.to(self.scalar_type()).t()).mul_(scales);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  impl<"adaptive_avg_pool2d.out", adaptive_avg_pool2d_out>(m);
+  impl<"adaptive_avg_pool3d_backward.grad_input", adaptive_avg_pool3d_backward_out>(m);
+  impl<"_aminmax", aminmax_of_all>(m);
+  impl<"_aminmax.dim", aminmax_along>(m);
+  impl<"_masked_scale", masked_scale>(m);
+  impl<"_add_relu.Scalar", add_relu_scalar>(m);
+  impl<"_add_relu_.Scalar", add_relu_scalar_>(m);
+  impl<"_addmm_activation.out", addmm_activation>(m);
+  impl<"_weight_int8pack_mm", int8_product>(m);
   impl<"remainder.Scalar_Tensor", remainder_scalar_tensor>(m);
   impl<"count_nonzero.dim_IntList", count_nonzero>(m);
   impl<"std_mean.correction", std_mean>(m);

@@ -5,7 +5,10 @@
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
 #include <ATen/native/TensorFactories.h>
+#include <ATen/ops/arange.h>
 #include <c10/core/DeviceGuard.h>
+
+#include <cmath>
 
 #include "devices.h"
 #include "kernel.h"
@@ -111,12 +114,30 @@ at::Tensor& set_nothing(at::Tensor& self) {
   return set_storage(self, std::move(storage), 0, {0}, {});
 }
 
+// Unlike arange, with its end.
+at::Tensor& range_out(const c10::Scalar& start, const c10::Scalar& end, const c10::Scalar& step,
+                      at::Tensor& out) {
+  const double first = start.toDouble(), last = end.toDouble(), by = step.toDouble();
+  TORCH_CHECK(by > 0 || by < 0, "step must be nonzero");
+  TORCH_CHECK(std::isfinite(first) && std::isfinite(last), "unsupported range: ", first, " -> ", last);
+  TORCH_CHECK(by > 0 ? last >= first : last <= first,
+              "upper bound and lower bound inconsistent with step sign");
+  const int64_t count = static_cast<int64_t>((last - first) / by) + 1;
+  if (out.numel() != count) out.resize_({count});
+  // Half a step beyond the last element: rounding neither adds one nor takes one away.
+  const c10::Scalar beyond = at::isIntegralType(out.scalar_type(), true)
+                                 ? c10::Scalar(end.toLong() + (by > 0 ? 1 : -1))
+                                 : c10::Scalar(first + (static_cast<double>(count) - 0.5) * by);
+  return at::arange_out(out, start, beyond, step);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"empty.memory_format", empty_memory_format>(m);
   impl<"empty_strided", empty_strided>(m);
   impl<"_efficientzerotensor", efficient_zero>(m);
+  impl<"range.out", range_out>(m);
   impl<"resize_", resize_>(m);
   impl<"set_.source_Storage_storage_offset", set_storage>(m);
   impl<"set_.source_Storage", set_whole_storage>(m);

@@ -243,21 +243,17 @@ at::Tensor c2r(const at::Tensor& self, at::IntArrayRef dim, int64_t normalizatio
   });
 }
 
-at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
-  resize_out(out, result.sizes(), {}, result.options());
-  return out.copy_(result);
-}
 at::Tensor& c2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward,
                     at::Tensor& out) {
-  return into(out, c2c(self, dim, normalization, forward));
+  return give(out, c2c(self, dim, normalization, forward));
 }
 at::Tensor& r2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool onesided,
                     at::Tensor& out) {
-  return into(out, r2c(self, dim, normalization, onesided));
+  return give(out, r2c(self, dim, normalization, onesided));
 }
 at::Tensor& c2r_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, int64_t n,
                     at::Tensor& out) {
-  return into(out, c2r(self, dim, normalization, n));
+  return give(out, c2r(self, dim, normalization, n));
 }
 
 }  // namespace

@@ -53,17 +53,12 @@ at::Tensor masked_select_npu(const at::Tensor& self, const at::Tensor& mask) {
   return shrink(buffer, launch_shaped<aclnnMaskedSelect>(2, *t, *m, buffer));
 }
 
-at::Tensor& into(at::Tensor& out, const at::Tensor& result) {
-  resize_out(out, result.sizes(), {}, result.options());
-  return out.copy_(result);
-}
-
-at::Tensor& nonzero_out(const at::Tensor& self, at::Tensor& out) { return into(out, nonzero_npu(self)); }
+at::Tensor& nonzero_out(const at::Tensor& self, at::Tensor& out) { return give(out, nonzero_npu(self)); }
 at::Tensor& masked_select_out(const at::Tensor& self, const at::Tensor& mask, at::Tensor& out) {
   at::assert_no_internal_overlap(out);
   at::assert_no_overlap(out, self);
   at::assert_no_overlap(out, mask);
-  return into(out, masked_select_npu(self, mask));
+  return give(out, masked_select_npu(self, mask));
 }
 
 // Indices on the CPU are moved, as torch does it for its other devices; nothing
@@ -137,7 +132,7 @@ at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
 }
 
 at::Tensor& index_out(const at::Tensor& self, const Indices& indices, at::Tensor& out) {
-  return into(out, index_npu(self, indices));
+  return give(out, index_npu(self, indices));
 }
 
 at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::Tensor& values,

@@ -164,6 +164,21 @@ void batches::meta(const at::Tensor& t, const at::Tensor& a, const at::Tensor& b
   set_output_raw_strided(0, sizes, {}, t.options());
 }
 
+void wide_product::meta(const at::Tensor& a, const at::Tensor& b, c10::ScalarType dtype) {
+  TORCH_CHECK(a.scalar_type() == b.scalar_type(),
+              "expected both matrices to have the same dtype, but got: ", a.scalar_type(), " and ",
+              b.scalar_type());
+  TORCH_CHECK(dtype == a.scalar_type() || (dtype == at::kFloat && at::isReducedFloatingType(a.scalar_type())),
+              "out_dtype must be the same as input dtype or fp32 for fp16/bf16 inputs");
+  const int64_t d = a.dim();
+  TORCH_CHECK(
+      (d == 2 || d == 3) && b.dim() == d && (d == 2 || a.size(0) == b.size(0)) && a.size(-1) == b.size(-2),
+      "mat1 and mat2 shapes cannot be multiplied (", a.sizes(), " and ", b.sizes(), ")");
+  at::DimVector sizes(a.sizes());
+  sizes.back() = b.size(-1);
+  set_output_raw_strided(0, sizes, {}, a.options().dtype(dtype));
+}
+
 void taken::meta(const at::Tensor& t, const at::Tensor& index) {
   TORCH_CHECK(index.scalar_type() == at::kLong, "take(): Expected a long tensor for index, but got ",
               index.scalar_type());

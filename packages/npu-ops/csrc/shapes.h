@@ -149,6 +149,10 @@ struct batches : at::impl::MetaBase {
   void meta(const at::Tensor& t, const at::Tensor& a, const at::Tensor& b);
 };
 
+struct wide_product : at::impl::MetaBase {
+  void meta(const at::Tensor& a, const at::Tensor& b, c10::ScalarType dtype);
+};
+
 struct taken : at::impl::MetaBase {
   void meta(const at::Tensor& t, const at::Tensor& index);
 };

@@ -117,6 +117,10 @@ def test_an_absent_number_has_torchs_default(x: torch.Tensor, low: Any, high: An
 def test_bounds_lose_their_fractions_where_a_result_holds_integers(
     start: float, end: float, step: float, dtype: torch.dtype
 ) -> None:
+    if dtype is torch.int32 and int(step) == 0:  # the CPU repeats the first number; as with int64, there is no step
+        with pytest.raises(ValueError, match="step must be nonzero"):
+            torch.arange(0, 2, step, dtype=dtype, device="npu")
+        return
     alike(lambda t: torch.arange(start, end, step, dtype=dtype, device=t.device), torch.zeros(1))
 
 
