@@ -108,7 +108,8 @@ NPU_SIM_KERNEL(aclnnLayerNormBackward, rules::layer_norm_backward, rules::input_
 NPU_SIM_KERNEL(aclnnGroupNorm, rules::group_norm,
                rules::input_bytes) = [](In self, OptIn gamma, OptIn beta, int64_t n, int64_t c, int64_t hw,
                                         int64_t group, double eps, Out out, OptIn mean, OptIn rstd) {
-  auto [o, m, r] = at::native_group_norm(wide(self), wide(gamma), wide(beta), n, c, hw, group, eps);
+  auto [o, m, r] =
+      at::native_group_norm(wide(self).contiguous(), wide(gamma), wide(beta), n, c, hw, group, eps);
   put(out, o);
   put(mean, m);
   put(rstd, r);
@@ -116,8 +117,9 @@ NPU_SIM_KERNEL(aclnnGroupNorm, rules::group_norm,
 NPU_SIM_KERNEL(aclnnGroupNormBackward, rules::group_norm_backward, rules::input_bytes) =
     [](In grad, In input, In mean, In rstd, OptIn gamma, int64_t n, int64_t c, int64_t hw, int64_t group,
        Mask mask, OptIn grad_input, OptIn grad_gamma, OptIn grad_beta) {
-      auto [i, w, b] = at::native_group_norm_backward(wide(grad), wide(input), wide(mean), wide(rstd),
-                                                      wide(gamma), n, c, hw, group, wanted<3>(mask));
+      auto [i, w, b] =
+          at::native_group_norm_backward(wide(grad).contiguous(), wide(input).contiguous(), wide(mean),
+                                         wide(rstd), wide(gamma), n, c, hw, group, wanted<3>(mask));
       put(grad_input, i);
       put(grad_gamma, w);
       put(grad_beta, b);
