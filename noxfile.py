@@ -413,6 +413,7 @@ def conformance(session: nox.Session) -> None:
     python = overlay(session, "demo", FIRST_LIGHT)
     rows = BUILD / "conformance.jsonl"
     session.run(python, str(ROOT / "conformance"), "--out", str(rows), *session.posargs)
+    session.run(python, str(ROOT / "conformance" / "registrations.py"), "--out", str(BUILD / "registrations.html"))
 
 
 @nox.session

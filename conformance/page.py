@@ -1,4 +1,4 @@
-"""The coverage page: a table of rows that sorts by a click, an entry a line, torch_npu's answer beside ours."""
+"""Tables that sort by a click, with torch_npu's answer beside ours; the coverage page is one, an entry a line."""
 
 from __future__ import annotations
 
@@ -35,21 +35,26 @@ def cell(row: dict[str, object] | None) -> str:
     return f'<td class="{status}" title="{html.escape(why)}">{text}</td>'
 
 
+def write_table(title: str, summary: str, head: Sequence[str], lines: Sequence[str], path: Path) -> None:
+    """Writes a page of one table to `path`; `lines`: its rows, each from <tr> on."""
+    columns, body = "".join(f"<th>{name}</th>" for name in head), "</tr>\n".join(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
+        f"<h1>{title}</h1><pre>{html.escape(summary)}</pre>"
+        f"<table><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table><script>{SORT}</script>\n"
+    )
+
+
 def write(rows: Sequence[dict[str, object]], peer: dict[str, str], summary: str, path: Path) -> None:
     """Writes the page of `rows` to `path`; `peer`: torch_npu's answer by entry."""
     by_entry: dict[str, dict[str, dict[str, object]]] = defaultdict(dict)
     for row in rows:
         by_entry[str(row["op"])][str(row["dtype"])] = row
     dtypes = sorted({str(row["dtype"]) for row in rows})
-    head = "".join(f"<th>{name}</th>" for name in ("operator", "torch_npu 2.13.0, float32", *dtypes))
+    head = ("operator", "torch_npu 2.13.0, float32", *dtypes)
     lines = [
         f"<tr><td>{html.escape(entry)}</td><td>{peer.get(entry, '')}</td>" + "".join(cell(of.get(d)) for d in dtypes)
         for entry, of in sorted(by_entry.items())
     ]
-    body = "</tr>\n".join(lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f"<!doctype html><meta charset=utf-8><title>Operators on npu</title><style>{STYLE}</style>"
-        f"<h1>torch's operator database on npu</h1><pre>{html.escape(summary)}</pre>"
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><script>{SORT}</script>\n"
-    )
+    write_table("torch's operator database on npu", summary, head, lines, path)

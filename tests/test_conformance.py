@@ -31,3 +31,17 @@ def test_a_sample_of_the_operator_database_equals_the_cpu(full: Environment, tmp
     again = full.run(*command, "--first", timeout=600)
     assert len(out.read_text().splitlines()) == len(rows), "a second run makes only what is missing"
     assert "covered" in again.stdout
+
+
+def test_operators_are_as_native_as_torch_npus_or_have_their_reason(full: Environment, tmp_path: Path) -> None:
+    page = tmp_path / "registrations.html"
+    done = full.run(full.python, str(ROOT / "conformance" / "registrations.py"), "--out", str(page))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert page.read_text().count("<tr>") > 3000
+
+
+def test_only_listed_operators_copy_operands_that_are_not_contiguous(full: Environment) -> None:
+    done = full.run(full.python, str(ROOT / "conformance" / "contiguous.py"), timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = int(done.stdout.splitlines()[-1].split(" of ")[1].split()[0])
+    assert tried > 600, done.stdout
