@@ -320,8 +320,8 @@ RULES: dict[str, Rule] = {
     "or": Rule("an optional number, with its default", (*_INTEGERS, *_REALS, "scalar"), 2, _or),
     "whole": Rule("a number, its fraction cut off where a result holds integers", ("scalar",), 2, _whole),
     "range_end": Rule(
-        "the end of a range from start, end and step; where a result holds integers, as many steps from the start as it "
-        "has elements",
+        "the end of a range from start, end and step; one of integers is as many steps from its start as it has "
+        "elements",
         ("scalar",),
         4,
         _range_end,
