@@ -79,7 +79,13 @@ void set_captured_random(std::shared_ptr<GraphRandom> random) {
 
 npu_philox draw_random(NPUGeneratorImpl& generator, uint64_t count) {
   if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) {
-    if (const auto random = captured_random()) return random->draw(generator, count);
+    if (auto random = captured_random()) {
+      // The operator reads what it is given when it is launched, whatever becomes of the graph meanwhile.
+      thread_local std::shared_ptr<GraphRandom> kept;
+      const RelaxedCapture relaxed;  // of what was kept last the memory may go now
+      kept = std::move(random);
+      return kept->draw(generator, count);
+    }
   }
   std::lock_guard lock(generator.mutex_);
   auto [seed, offset] = generator.draw(count);
