@@ -127,6 +127,10 @@ EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
 NOTHING_RUNS: dict[tuple[str, torch.dtype], str] = {
     ("avg_pool2d_backward.grad_input", torch.int64): "the forward refuses it before",
 }
+#: Entries and dtypes in which the CPU itself is too far from what float32 gives to compare with.
+CPU_ROUNDS: dict[tuple[str, torch.dtype], str] = {
+    ("addbmm", torch.bfloat16): "it rounds the sum after every matrix",
+}
 
 
 @cache
@@ -197,7 +201,7 @@ def test_results_gradients_out_and_inplace_forms_are_those_of_the_cpu(key: str) 
 @pytest.mark.parametrize("key", ENTRIES)
 def test_other_dtypes_agree_or_are_refused_by_name(key: str, dtype: torch.dtype) -> None:
     outcome = Outcome()
-    fitting = [i for i in variants(ENTRIES[key]) if dtype in i.dtypes]
+    fitting = [i for i in variants(ENTRIES[key]) if dtype in i.dtypes and (key, dtype) not in CPU_ROUNDS]
     torch.npu.reset_fallback_report()
     for info in fitting:
         check(info, dtype, backward=False, outcome=outcome, judge=judge(ENTRIES[key]))
