@@ -81,8 +81,10 @@ at::Tensor product(In a, In b, const at::Tensor& out = {}) {
   return {};
 }
 
-// beta self + alpha product.
-bool added(Call& k, In self, const at::Tensor& product, Number beta, Number alpha) {
+// beta self + alpha product. Integers are scaled by integers, as the CPU does it.
+bool added(Call& k, In self, const at::Tensor& product, Number given_beta, Number given_alpha) {
+  const c10::Scalar beta = whole(given_beta, product.scalar_type());
+  const c10::Scalar alpha = whole(given_alpha, product.scalar_type());
   at::Tensor out = k.out(0, 0);
   if (beta.equal(0)) {  // what `self` holds is not read then, NaN or not
     device_copy(out, (alpha.equal(1) ? product : at::mul(product, alpha)).resolve_conj());
