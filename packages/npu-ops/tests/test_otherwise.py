@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -26,10 +27,10 @@ def numbers(*sizes: int, dtype: torch.dtype = I64, span: int = 50, seed: int = 0
     return torch.randint(-span, span, sizes, dtype=dtype, generator=made)
 
 
-def same(call: Callable[..., object], *tensors: torch.Tensor) -> None:
+def same(call: Callable[..., Any], *tensors: torch.Tensor) -> None:
     expected, found = call(*tensors), call(*(t.npu() for t in tensors))
     listed = isinstance(expected, tuple)
-    for mine, theirs in zip(found if listed else [found], expected if listed else [expected], strict=True):  # type: ignore[arg-type]
+    for mine, theirs in zip(found if listed else [found], expected if listed else [expected], strict=True):
         assert mine.device.type == "npu"
         torch.testing.assert_close(mine.cpu(), theirs)
 
@@ -126,11 +127,11 @@ OTHERS: dict[str, tuple[torch.Tensor, Callable[[torch.Tensor], object]]] = {
     "channel_shuffle of bfloat16": (torch.arange(8.0).bfloat16().view(1, 4, 2), lambda x: F.channel_shuffle(x, 2)),
     "max_unpool2d of bfloat16": (
         torch.tensor([[[1.5, -2.0]]], dtype=BF16),
-        lambda x: F.max_unpool2d(x, torch.tensor([[[3, 5]]], device=x.device), 2, output_size=(2, 4)),
+        lambda x: F.max_unpool2d(x, torch.tensor([[[3, 5]]], device=x.device), [2, 2], output_size=(2, 4)),
     ),
     "max_unpool3d of bfloat16": (
         torch.tensor([[[[1.5, -2.0]]]], dtype=BF16),
-        lambda x: F.max_unpool3d(x, torch.tensor([[[[3, 5]]]], device=x.device), 2, output_size=(2, 2, 4)),
+        lambda x: F.max_unpool3d(x, torch.tensor([[[[3, 5]]]], device=x.device), [2, 2, 2], output_size=(2, 2, 4)),
     ),
     "angle of integers": (torch.tensor([-3, 0, 2]), torch.angle),
     "angle of bools": (torch.tensor([True, False]), torch.angle),

@@ -27,7 +27,8 @@ def same(found: torch.Tensor, expected: torch.Tensor) -> None:
     assert found.dtype == expected.dtype
     assert found.shape == expected.shape
     if not expected.is_quantized:
-        return torch.testing.assert_close(found.cpu(), expected)
+        torch.testing.assert_close(found.cpu(), expected)
+        return
     assert found.qscheme() == expected.qscheme()
     assert torch.equal(found.int_repr().cpu(), expected.int_repr())
     torch.testing.assert_close(found.dequantize().cpu(), expected.dequantize())
