@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The inference paths of torch.nn's transformer layers, which PyTorch calls as one operator on any device
 // that has a backend of its own. Rows of projections, products and normalisations; nothing is fused.
-#include <ATen/Context.h>
 #include <ATen/SDPBackend.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_masked_softmax.h>
@@ -130,8 +129,6 @@ at::Tensor transformer_encoder_layer(
 // Without it PyTorch asks, catches an exception and composes, for every call.
 int64_t attention_backend(const at::Tensor&, const at::Tensor&, const at::Tensor&,
                           const std::optional<at::Tensor>&, double, bool, std::optional<double>, bool) {
-  TORCH_CHECK(at::globalContext().userEnabledMathSDP(),
-              "No available kernel. Aborting execution. npu composes attention: allow SDPBackend.MATH");
   return static_cast<int64_t>(at::SDPBackend::math);
 }
 

@@ -63,12 +63,8 @@ def test_attention_says_which_shapes_do_not_fit() -> None:
         aten._native_multi_head_attention(x, x[:, :3], x, 16, 2, w, b, w[:16], b[:16])
 
 
-def test_attention_is_composed_and_says_so_if_that_is_not_allowed() -> None:
-    q, k, v = (torch.randn(2, 2, 5, 4) for _ in range(3))
-    both(nn.functional.scaled_dot_product_attention, q, k, v)
-    with nn.attention.sdpa_kernel(nn.attention.SDPBackend.FLASH_ATTENTION):
-        with pytest.raises(RuntimeError, match="No available kernel"):
-            nn.functional.scaled_dot_product_attention(q.npu(), k.npu(), v.npu())
+def test_attention_is_composed() -> None:
+    both(nn.functional.scaled_dot_product_attention, *(torch.randn(2, 2, 5, 4) for _ in range(3)))
 
 
 def test_a_masked_softmax_ignores_what_is_masked() -> None:
@@ -150,9 +146,12 @@ def test_products_with_an_activation_or_weights_of_8_bits() -> None:
     a, b, c = torch.randn(3, 4), torch.randn(4, 5), torch.randn(5)
     for use_gelu in (False, True):
         both(lambda *t: torch._addmm_activation(*t, use_gelu=use_gelu), c, a, b)  # noqa: B023
-    both(torch._weight_int8pack_mm, a.bfloat16(), torch.randint(-9, 9, (5, 4)).char(), torch.rand(5).bfloat16())
+    x, w, scale = a.bfloat16(), torch.randint(-9, 9, (5, 4)).char(), torch.rand(5).bfloat16()
+    expected = (x @ w.bfloat16().t()) * scale  # the CPU's own kernel crashes on rows this short
+    close(torch._weight_int8pack_mm(x.npu(), w.npu(), scale.npu()).cpu(), expected)
 
 
+@pytest.mark.filterwarnings("ignore:_aminmax is deprecated")
 def test_old_forms_of_reductions_ranges_and_pools() -> None:
     x = torch.randn(3, 4)
     both(torch._aminmax, x)
