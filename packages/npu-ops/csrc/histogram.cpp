@@ -67,6 +67,7 @@ Two histogram_edges(const at::Tensor& self, const at::Tensor& edges, const Maybe
               "torch.histogram: bins tensor should have at least 1 element, but got 0 elements in the bins "
               "tensor for "
               "dimension 0");
+  TORCH_CHECK(edges.numel() > 1, "torch.histogram(): bins must be > 0, but got 0 for dimension 0");
   const at::Tensor own = dense(edges);
   return {counted(self, own, weight, density), own.is_same(edges) ? edges.clone() : own};
 }

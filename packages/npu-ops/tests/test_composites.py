@@ -212,5 +212,7 @@ def test_histograms_with_edges_weights_and_what_lies_outside(density: bool) -> N
         torch.histogram(x.npu(), 5)
     with pytest.raises(RuntimeError, match="bins must be > 0"):
         torch.histogram(x.npu(), 0)
+    with pytest.raises(RuntimeError, match="bins must be > 0, but got 0"):  # one edge bounds no bin
+        torch.histogram(x.npu(), torch.tensor([3.0]).npu())
     with pytest.raises(RuntimeError, match="min should not exceed max"):
         torch.histogram(x.npu(), 5, range=(2.0, 1.0))
