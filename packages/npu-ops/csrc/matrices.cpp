@@ -6,8 +6,6 @@
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/tril.h>
-#include <ATen/ops/triu.h>
 #include <ATen/ops/where.h>
 
 #include "aclnn_ops.h"
@@ -27,12 +25,6 @@ at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {
 }
 
 at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad) { return bad.to(at::kInt).mul_(a.size(-1)); }
-
-at::Tensor symmetric(const at::Tensor& a, bool upper) {
-  const at::Tensor half = upper ? at::triu(a) : at::tril(a);
-  const at::Tensor rest = upper ? at::triu(a, 1) : at::tril(a, -1);
-  return half.add(rest.transpose(-2, -1));
-}
 
 at::Tensor solved(const at::Tensor& a, const at::Tensor& b) {
   auto [q, r] = at::linalg_qr(a);

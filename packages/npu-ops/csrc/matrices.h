@@ -21,9 +21,6 @@ at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
 // tell.
 at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad);
 
-// The symmetric matrices whose one triangle is that of `a`.
-at::Tensor symmetric(const at::Tensor& a, bool upper);
-
 // X of A X = B, by orthogonal factors. The batches of the two are broadcast.
 at::Tensor solved(const at::Tensor& a, const at::Tensor& b);
 

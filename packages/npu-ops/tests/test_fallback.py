@@ -80,6 +80,18 @@ def test_forms_that_change_their_operand_change_it() -> None:
     assert [t.device.type for t in (found.hist, *found.bin_edges)] == ["npu"] * 3
 
 
+@pytest.mark.parametrize("diagonal", [[1e-8, 1.0], [1e-4, 1e4], [4.0, 9.0]])
+@pytest.mark.parametrize("upper", [False, True])
+def test_cholesky_factors_of_graded_matrices_are_those_of_the_cpu(diagonal: list[float], upper: bool) -> None:
+    a = torch.diag(torch.tensor(diagonal))
+    a[0, 1] = a[1, 0] = diagonal[0] / 2
+    for f in (torch.linalg.cholesky, torch.cholesky):
+        compare(f(a.npu(), upper=upper), f(a, upper=upper), f"{f.__name__} of {diagonal}")
+    compare(tuple(torch.linalg.cholesky_ex(-a.npu())), tuple(torch.linalg.cholesky_ex(-a)), "no factors")
+    with pytest.raises(torch.linalg.LinAlgError, match="positive-definite"):
+        torch.linalg.cholesky(-a.npu())
+
+
 def test_operands_on_two_devices_are_refused() -> None:
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):
         torch.nextafter(torch.ones(2).npu(), torch.ones(2))

@@ -1,4 +1,4 @@
-"""Inverses, determinants, solutions and Cholesky factors, with matrices that have none."""
+"""Inverses, determinants and solutions, with matrices that have none."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ ENTRIES = [
     "linalg.tensorsolve",
     "lu_solve",
     "lu_unpack",
-    "linalg.cholesky_ex",
-    "cholesky",
     "cholesky_solve",
     "cholesky_inverse",
 ]
@@ -89,21 +87,6 @@ def test_singular_matrices_are_told_of_and_the_others_inverted() -> None:
             f(SINGULAR.npu())
     with pytest.raises(torch.linalg.LinAlgError):
         torch.linalg.inv_ex(SINGULAR.npu(), check_errors=True)
-
-
-@pytest.mark.parametrize("upper", [False, True])
-def test_matrices_without_cholesky_factors_are_told_of(upper: bool) -> None:
-    bad = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[1.0, float("nan")], [float("nan"), 1.0]], [[-1.0, 0], [0, 2]]])
-    a = torch.cat((SINGULAR, bad))
-    factor, info = torch.linalg.cholesky_ex(a.npu(), upper=upper)
-    assert info.cpu().bool().tolist() == [False, True, True, True, True, True]
-    close(factor[0], torch.linalg.cholesky(a[0], upper=upper))
-    assert factor[1:].isnan().any(-1).any(-1).all()
-    for f in (torch.linalg.cholesky, torch.cholesky):
-        with pytest.raises(torch.linalg.LinAlgError, match="positive-definite"):
-            f(a.npu())
-    lopsided = torch.tensor([[4.0, 100.0], [2.0, 5.0]])  # only one triangle counts
-    close(torch.linalg.cholesky(lopsided.npu()), torch.linalg.cholesky(lopsided))
 
 
 def test_pivots_of_many_swaps_and_of_copied_stand_ins() -> None:
