@@ -92,6 +92,18 @@ std::tuple<at::Tensor, at::Tensor> wide_slogdet(const at::Tensor& a) {
   return {sign, logarithm};
 }
 
+// What a determinant's gradient, itself times an inverse, is solved with. torch adds an epsilon to zeros on
+// the diagonal, which would change a matrix that has an inverse; of one that has none the gradient is zero,
+// as the CPU's, by way of the identity.
+Unfactored divisors(const at::Tensor& a, const at::Tensor& sign) {
+  const at::Tensor matrix = for_determinant(a);
+  if (a.numel() == 0) return Unfactored(matrix);
+  Unfactored rest(without(matrix, at::eq(sign, 0)));
+  at::Tensor diagonal = rest.lu.diagonal(0, -2, -1);
+  diagonal.masked_fill_(at::eq(diagonal, 0), std::numeric_limits<float>::min());
+  return rest;
+}
+
 using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
 using Four = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
@@ -99,7 +111,7 @@ Three det_npu(const at::Tensor& a) {
   c10::DeviceGuard guard(a.device());
   check_square(a, "linalg.det");
   auto [sign, logarithm] = wide_slogdet(a);
-  Unfactored rest(for_determinant(a));
+  const Unfactored rest = divisors(a, sign);
   return {cast(at::exp(logarithm).mul_(sign), a.scalar_type()), rest.lu, rest.pivots};
 }
 

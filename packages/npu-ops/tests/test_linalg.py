@@ -60,6 +60,20 @@ def test_gradients_of_any_order_in_memory(f: Callable[[Tensor], Tensor], view: C
         torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=2e-3, atol=2e-3)
 
 
+@pytest.mark.parametrize(
+    "matrix",
+    [[[0.0, 1e-6], [1e-6, 0.0]], [[0.0, 2.0], [3.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 0.0]]],
+)
+def test_gradients_of_determinants_with_zeros_on_the_diagonal_are_those_of_the_cpu(matrix: list[list[float]]) -> None:
+    def grad(device: str) -> Tensor:
+        a = torch.tensor(matrix, device=device, requires_grad=True)
+        torch.linalg.det(a).backward()
+        assert a.grad is not None
+        return a.grad.cpu()
+
+    torch.testing.assert_close(grad("npu"), grad("cpu"), rtol=1e-4, atol=1e-11)
+
+
 @pytest.mark.parametrize("left", [True, False])
 def test_systems_of_transposed_and_broadcast_matrices(left: bool) -> None:
     torch.manual_seed(0)
