@@ -114,6 +114,41 @@ torch.testing.assert_close(y, torch.ones(2, 3).npu() @ layer.weight.T + layer.bi
     full.ok(code)
 
 
+def test_replays_keep_aliases_repetitions_devices_and_parameters(full: Environment) -> None:
+    code = """
+import gc, torch, warnings
+from npu_core.dynamo_graphs import Replayed
+warnings.filterwarnings("error", message="npugraphs runs a graph as it is")
+
+def thrice(function, *arguments):
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend="npugraphs", dynamic=False)
+    return [compiled(*arguments) for _ in range(3)][-1]
+
+x = torch.randn(4, 3).npu()
+whole, row = thrice(lambda t: (y := t + 1, y[0]), x)
+whole.zero_()
+assert row.tolist() == [0.0] * 3, "results that share memory go on sharing it"
+assert thrice(lambda t: (t + 1).expand(2, 4, 3), x).stride() == (0, 3, 1)
+torch.testing.assert_close(thrice(lambda t: t * 2, x[:1].expand(4, 3)), x[:1].expand(4, 3) * 2)
+torch.testing.assert_close(thrice(lambda t, i: t[i], x, torch.tensor([2, 0]).npu()), x[[2, 0]])
+w = x.clone().requires_grad_()
+for turn in range(3):
+    torch.compile(lambda t: t.sum(), backend="npugraphs")(w).backward()
+assert w.grad.tolist() == [[3.0] * 3] * 4
+
+for index, grad in ((0, False), (1, False), (0, True)):
+    with torch.set_grad_enabled(grad):
+        layer = torch.nn.Linear(3, 2).to(f"npu:{index}")
+        given = x.to(f"npu:{index}")
+        found = thrice(layer, given)
+        torch.testing.assert_close(found, layer(given))
+        assert found.device.index == index and torch.npu.current_device() == 0
+        assert {2} <= {len(o._fixed) for o in gc.get_objects() if type(o) is Replayed}, "weights are read in place"
+"""
+    full.ok(code)
+
+
 def test_what_cannot_be_captured_runs_as_it_is_and_says_why(full: Environment) -> None:
     code = """
 import torch, warnings

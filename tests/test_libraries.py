@@ -96,6 +96,7 @@ def test_the_simulator_exports_only_operators_that_cann_has(libraries: dict[str,
     from npu_cann import signatures
 
     exported = {s for s in symbols(libraries["npu-sim/libopapi.so"], "defined-only") if s.startswith("aclnn")}
+    exported.remove("aclnnNpuFormatCastCalculateSizeAndFormat")  # a query, in one phase
     named = {s.removesuffix("GetWorkspaceSize") for s in exported}
     ops = signatures.load()
     known = set(ops) | {n.replace("aclnn", "aclnnInplace", 1) for n, op in ops.items() if op.inplace}

@@ -249,7 +249,25 @@ def test_graphs_read_blocks_and_refuse_what_would_change_them(nz: torch.Tensor, 
     graph.replay()
     torch.testing.assert_close(product.cpu().float(), 2 * weight.float().sum(0).expand(2, 50), rtol=1e-2, atol=1e-1)
     assert plus.cpu().equal(weight + 1)
+    with pytest.raises(RuntimeError, match="a captured graph reads this tensor in its private format"):
+        nz.data_ptr()  # the next replay would read rows for blocks
+    assert cast(nz, ND).cpu().equal(weight)
     assert format_of(nz) == NZ
+
+
+@pytest.mark.parametrize("shape", [(1, 16), (16, 1), (1, 1)])
+def test_a_single_row_is_not_taken_for_a_column(allowed: Any, shape: tuple[int, int]) -> None:
+    matrix = torch.arange(1.0, 1 + shape[0] * shape[1]).view(shape).half()
+    blocks = cast(matrix.npu(), NZ)
+    for factor, x in ((blocks, matrix), (blocks.t(), matrix.t())):
+        left = torch.ones(2, x.shape[0], dtype=torch.float16)
+        torch.testing.assert_close((left.npu() @ factor).cpu(), left @ x)
+
+
+def test_a_product_in_a_wider_dtype_reads_a_copy(nz: torch.Tensor, weight: torch.Tensor) -> None:
+    x = torch.ones(2, 40, dtype=torch.float16, device="npu")
+    found = torch.mm(x, nz, out_dtype=torch.float32)
+    torch.testing.assert_close(found.cpu(), torch.ones(2, 40) @ weight.float())
 
 
 def test_a_compiler_traces_casts_with_tensors_that_have_no_memory(allowed: Any, weight: torch.Tensor) -> None:

@@ -60,6 +60,8 @@ void add_runtime(py::module_& m) {
   // A Python thread inside an operator, without the GIL: see set_parking().
   set_parking(
       []() noexcept { return PyGILState_GetThisThreadState() != nullptr && PyGILState_Check() == 0; });
+  set_gil([]() noexcept -> void* { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; },
+          [](void* thread) noexcept { PyEval_RestoreThread(static_cast<PyThreadState*>(thread)); });
   def_py(m, "core_table", [] { return reinterpret_cast<uintptr_t>(core_table()); });
 }
 

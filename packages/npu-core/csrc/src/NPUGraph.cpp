@@ -79,9 +79,18 @@ void run_now(LaunchQueue& queue, const TaskKind& kind, const NPUStream& stream, 
   queue.flush(queue.enqueue(kind, stream, &task, sizeof task));
 }
 
-// A graph's memory goes when the graph has waited for the device.
-void free_outside_pools(void* memory) {
-  if (!detail::cann_closed() && !in_bad_fork()) NPU_CHECK_WARN(cann().aclrtFree(memory));
+struct Outside {
+  void* memory;
+  DeviceIndex device;
+};
+
+// A graph's memory goes when the graph has waited for the device; any thread may be the last to hold it.
+void free_outside_pools(void* context) {
+  const std::unique_ptr<Outside> block(static_cast<Outside*>(context));
+  if (detail::cann_closed() || in_bad_fork()) return;
+  const RelaxedCapture relaxed;
+  bind_device(block->device);
+  NPU_CHECK_WARN(cann().aclrtFree(block->memory));
 }
 
 }  // namespace
@@ -132,7 +141,7 @@ c10::DataPtr memory_outside_pools(size_t bytes, c10::Device device) {
   TORCH_CHECK_WITH(OutOfMemoryError, !is_out_of_memory(code), "NPU out of memory: no room for ", bytes,
                    " bytes of a graph's own on ", device, ".");
   if (code != 0) raise_cann("aclrtMalloc", code, {__func__, __FILE__, static_cast<uint32_t>(__LINE__)});
-  return {memory, memory, &free_outside_pools, device};
+  return {memory, new Outside{memory, device.index()}, &free_outside_pools, device};
 }
 
 NPUGraph::NPUGraph(const at::GraphImplArgs&) {}

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <deque>
@@ -68,6 +69,11 @@ Reader* reader_of(const npu_operator& op, const npu_arg* args) {
     if (left.dim() != reader.rank || right.dim() != reader.rank || left.dtype() != right.dtype())
       return nullptr;
     if (f->dtype != c10::kHalf && f->dtype != c10::kBFloat16) return nullptr;
+    // One row and one column have the same sizes and strides: CANN could not tell which the blocks hold.
+    if (std::ranges::count(right.sizes().slice(right.dim() - 2), 1)) return nullptr;
+    for (size_t i = 0; op.directions[i]; ++i) {
+      if (op.directions[i] == 'o' && tensor_of(args[i])->dtype() != left.dtype()) return nullptr;
+    }
     if (!has_operator(reader.as.name)) return nullptr;
     if (!reader.as.directions) {  // once: others read it without the lock
       reader.as.prepare = op.prepare;
@@ -87,15 +93,17 @@ struct FormattedCall::Held {
 };
 
 FormattedCall::FormattedCall(npu_operator& descriptor, const npu_arg* args, uint32_t count)
-    : descriptor_(&descriptor), args_(args) {
-  const std::lock_guard lock(formats_mutex());
+    : descriptor_(&descriptor), args_(args), lock_(formats_mutex()) {
   bool any = false;
   for (uint32_t i = 0; i < count; ++i) {
     if (args[i].kind == NPU_ARG_TENSOR) any |= format_of(*tensor_of(args[i])) != nullptr;
     for (uint64_t k = 0; args[i].kind == NPU_ARG_TENSORS && k < args[i].count; ++k)
       any |= format_of(*static_cast<const c10::TensorImpl* const*>(args[i].object)[k]) != nullptr;
   }
-  if (!any) return;
+  if (!any) {
+    lock_.unlock();
+    return;
+  }
   const size_t known = std::strlen(descriptor.directions);
   held_ = std::make_unique<Held>();
   held_->args.assign(args, args + count);
@@ -105,6 +113,7 @@ FormattedCall::FormattedCall(npu_operator& descriptor, const npu_arg* args, uint
     Reader* const reader = written || count != known ? nullptr : reader_of(descriptor, args_);
     if (reader) {
       const StorageFormat& f = *format_of(*tensor_of(args_[reader->argument]));
+      note_reader(f);
       formats_.push_back({reader->argument, f.format, f.dims});
       descriptor_ = &reader->as;
     }

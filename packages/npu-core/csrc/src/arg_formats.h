@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,8 @@ class FormattedCall {
   npu_operator* descriptor_;
   const npu_arg* args_;
   std::vector<ArgFormat> formats_;
+  // Until the call is enqueued: what puts storages into base format comes after it then.
+  std::unique_lock<std::recursive_mutex> lock_;
   std::unique_ptr<Held> held_;  // null: nothing of the call has a format
 };
 

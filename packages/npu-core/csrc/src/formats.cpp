@@ -102,7 +102,9 @@ bool lies_as_it_is(const at::Tensor& t) {
 }
 
 // Whether there is memory to lay out: the compiler traces casts with tensors that have none.
-bool has_memory(const at::Tensor& t) { return t.numel() > 0 && t.storage().device().is_privateuseone(); }
+bool has_memory(const at::Tensor& t) {
+  return t.numel() > 0 && t.storage().device().is_privateuseone() && t.storage().data();
+}
 
 // A new tensor in another format: contiguous in a private one, as it was in base format.
 at::Tensor converted(const at::Tensor& input, const Format& to) {

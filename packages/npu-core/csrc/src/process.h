@@ -21,6 +21,21 @@ bool closing() noexcept;
 // The operator libraries that were searched, for messages.
 std::string operator_libraries();
 
+// Python's lock is let go of while this lives: who waits for other threads must not hold it, they may need it
+// first. Nothing for a thread that does not hold it.
+class WithoutGil {
+ public:
+  WithoutGil();
+  ~WithoutGil();
+  WithoutGil(const WithoutGil&) = delete;  // takes the lock again once
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  void* held_;
+};
+// How to let go of it (null: this thread has none) and to take it again; npu-core's library knows no Python.
+NPU_API void set_gil(void* (*release)() noexcept, void (*take)(void*) noexcept) noexcept;
+
 namespace detail {
 // In a forked child: makes cann() raise without touching locks that the parent may have held.
 void forget_cann() noexcept;

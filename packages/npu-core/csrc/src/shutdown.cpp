@@ -16,6 +16,8 @@ namespace {
 
 std::atomic<bool> g_closing{false};
 std::atomic<bool (*)() noexcept> g_may_park{nullptr};
+std::atomic<void* (*)() noexcept> g_release_gil{nullptr};
+std::atomic<void (*)(void*) noexcept> g_take_gil{nullptr};
 thread_local bool t_shuts_down = false;
 
 constexpr int kShutdownMilliseconds = 30000;
@@ -24,6 +26,16 @@ constexpr int kShutdownMilliseconds = 30000;
 constexpr std::chrono::seconds kParked{10};
 
 }  // namespace
+
+WithoutGil::WithoutGil() : held_(g_release_gil.load() ? g_release_gil.load()() : nullptr) {}
+WithoutGil::~WithoutGil() {
+  if (held_) g_take_gil.load()(held_);
+}
+
+void set_gil(void* (*release)() noexcept, void (*take)(void*) noexcept) noexcept {
+  g_take_gil.store(take);
+  g_release_gil.store(release);
+}
 
 bool closing() noexcept { return g_closing.load(); }  // ordered with the queues' tickets
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 
+#include "NPUGraph.h"
 #include "arg_formats.h"
 #include "capture.h"
 #include "launch_slots.h"
@@ -18,6 +19,7 @@
 #include "npu/core/launch.h"
 #include "npu/core/launch_queue.h"
 #include "operator.h"
+#include "process.h"
 
 namespace npu {
 
@@ -116,9 +118,13 @@ std::vector<int64_t> blocked_dims(const at::Tensor& base, aclFormat format) {
 
 // Of torch, before the memory is given to someone who may write to it, or keep its address.
 void restore(c10::StorageImpl* storage) {
+  const WithoutGil unlocked;  // who holds the mutex may want it, to say where an operator was launched
   const std::lock_guard lock(formats_mutex());
   const StorageFormat* format = format_of_storage(*storage);
   if (!format) return;
+  TORCH_CHECK(!format->captured,
+              "a captured graph reads this tensor in its private format in each replay, and what takes its "
+              "address or writes to it needs the base format. Take a copy: torch_npu.npu_format_cast(x, 2)");
   const c10::DeviceGuard guard(storage->device());
   const DeviceIndex device = storage->device().index();
   refuse_in_capture("taking or writing the memory of a tensor in a private format");
@@ -162,6 +168,7 @@ c10::DataPtr lay_out(const at::Tensor& base, aclFormat format) {
   kept->dtype = base.scalar_type();
   kept->sizes = base.sizes().vec();
   kept->dims = blocked_dims(base, format);
+  kept->captured = false;
   kept->nbytes = static_cast<size_t>(std::max(product(kept->dims), base.numel())) * base.itemsize();
   kept->memory = NPUCachingAllocator::get()->allocate(kept->nbytes);
   cast(base, over(kept->memory, kept->nbytes, kept->sizes, kept->dtype), 1, *kept);
@@ -174,7 +181,12 @@ c10::DataPtr lay_out(const at::Tensor& base, aclFormat format) {
   return {address, kept.release(), &free_formatted, base.device()};
 }
 
+void note_reader(const StorageFormat& format) {
+  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) format.captured = true;
+}
+
 c10::Storage base_copy(const StorageFormat& format) {
+  note_reader(format);
   const c10::DeviceGuard guard(format.memory.device());
   auto* allocator = NPUCachingAllocator::get();
   const size_t nbytes = static_cast<size_t>(product(format.sizes)) * c10::elementSize(format.dtype);

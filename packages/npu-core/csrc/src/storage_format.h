@@ -32,6 +32,7 @@ struct StorageFormat {
   std::vector<int64_t> sizes;  // of the contiguous tensor that it holds
   std::vector<int64_t> dims;   // of the memory
   size_t nbytes;               // of the memory
+  mutable bool captured;       // a graph reads it in each replay
 };
 
 namespace detail {
@@ -52,6 +53,8 @@ const c10::DataPtr& format_original(const c10::DataPtr& ptr) noexcept;
 // what CANN answers to a format, dtype or rank that aclnnNpuFormatCast does not make; NotImplementedError if
 // this CANN lacks it.
 c10::DataPtr lay_out(const at::Tensor& base, aclFormat format);
+// To be called by what reads the blocks: a graph that captures it will do so in each replay.
+void note_reader(const StorageFormat& format);
 // A storage in base format with the same elements, made on the current stream.
 c10::Storage base_copy(const StorageFormat& format);
 // Gives the storage memory of lay_out().

@@ -1,4 +1,4 @@
-"""The dynamo backend ``npugraphs``: compiled graphs that the device replays, so that the host launches nothing.
+"""The dynamo backend ``npugraphs``: compiled graphs that the device replays, so that the host launches none of them.
 
 The first call of a compiled graph runs it, the second captures it into an ``NPUGraph``; from then on a call copies its
 inputs to where the capture read them, replays, and copies the results out. Parameters and buffers are read where they
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from npu_core import _binding
+from npu_core.npu.devices import current_device, device
 from npu_core.npu.graphs import NPUGraph
 from npu_core.npu.graphs import graph as capture
-from npu_core.npu.streams import current_stream
+from npu_core.npu.streams import Stream, current_stream
 
 if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
@@ -41,8 +42,7 @@ def reason_against(graph: GraphModule) -> str | None:
     """Why `graph`, traced by AOTAutograd, cannot be captured; None if nothing is known against it."""
     devices = set()
     for node in graph.graph.nodes:
-        tags = getattr(node.target, "tags", ())
-        if torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags:
+        if _reads_the_device(node):
             return f"{node.target} gives what only the device knows"
         value = node.meta.get("val")
         if isinstance(value, torch.SymInt | torch.SymFloat | torch.SymBool):
@@ -52,38 +52,35 @@ def reason_against(graph: GraphModule) -> str | None:
     others = sorted(str(d) for d in devices if d.type != "npu")
     if others:
         return f"it has tensors of {', '.join(others)}"
-    return f"it spans {len(devices)} devices" if len(devices) > 1 else None
+    return f"it is on {len(devices)} devices" if len(devices) != 1 else None
+
+
+def _reads_the_device(node: Node) -> bool:
+    """Whether the shape or the value of what it gives depends on data."""
+    if node.target is torch.ops.aten.index.Tensor:  # tagged so, but only masks are counted
+        masks = (index.meta.get("val") for index in node.args[1] if index is not None)  # type: ignore[union-attr]
+        return any(mask is None or mask.dtype in (torch.bool, torch.uint8) for mask in masks)
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.data_dependent_output in tags or torch.Tag.dynamic_output_shape in tags
 
 
 def fixed_inputs(graph: GraphModule) -> set[int]:
     """Which inputs of `graph` are parameters and buffers, which stay where they are.
 
-    AOTAutograd says it of the forward graph; the backward graph reads the same placeholders under the same names.
+    AOTAutograd says it of the forward graph by the place of its arguments. A graph without a backward takes these in
+    order; the others name them, ``primals_1`` on, and the backward graph reads some under the same names.
     """
     context = torch._guards.TracingContext.try_get()
     metadata = context.fw_metadata if context else None
-    fixed = set(metadata.static_input_indices) if metadata and metadata.static_input_indices else set()
+    fixed = set(metadata.static_input_indices or ()) if metadata else set()
+    names = [node.name for node in graph.graph.nodes if node.op == "placeholder"]
+    if not any(name.startswith(("primals_", "tangents_")) for name in names):
+        return {place for place in fixed if place < len(names)}
     return {
-        position
-        for position, node in enumerate(_placeholders(graph))
-        if node.name.startswith("primals_") and int(node.name.removeprefix("primals_")) - 1 in fixed
+        place
+        for place, name in enumerate(names)
+        if name.startswith("primals_") and int(name.removeprefix("primals_")) - 1 in fixed
     }
-
-
-def written_inputs(graph: GraphModule) -> set[int]:
-    """Which inputs `graph` writes."""
-    position_of = {node: position for position, node in enumerate(_placeholders(graph))}
-    written = set()
-    for node in graph.graph.nodes:
-        schema = getattr(node.target, "_schema", None)
-        for parameter, given in zip(schema.arguments if schema else (), node.args, strict=False):
-            if parameter.alias_info and parameter.alias_info.is_write and given in position_of:
-                written.add(position_of[given])
-    return written
-
-
-def _placeholders(graph: GraphModule) -> list[Node]:
-    return [node for node in graph.graph.nodes if node.op == "placeholder"]
 
 
 class Replayed:
@@ -93,7 +90,6 @@ class Replayed:
         self._boxed_call = True  # for AOTAutograd: it takes a list; its wrappers copy an instance's attributes only
         self._run = graph.forward
         self._fixed = fixed_inputs(graph)
-        self._written = written_inputs(graph) - self._fixed
         self._against = reason_against(graph)
         if self._against:
             self._warn()
@@ -107,16 +103,16 @@ class Replayed:
         self._calls += 1
         if self._against or self._calls == 1 or _binding.C.current_stream_is_capturing():
             return self._run(*given)
-        with self._mutex:
-            if self._capture is None or not self._capture.reads(given):
-                self._capture = None  # its memory may serve the next
-                try:
+        with self._mutex, torch.no_grad():
+            try:
+                if self._capture is None or not self._capture.reads(given):
+                    self._capture = None  # its memory may serve the next
                     self._capture = self._captured(given)
-                except (RuntimeError, NotImplementedError) as error:
-                    self._against = str(error).splitlines()[0]
-                    self._warn()
-                    return self._run(*given)
-            return self._capture.replay(given, self._written)
+            except (RuntimeError, NotImplementedError) as error:
+                self._against = str(error).splitlines()[0]
+                self._warn()
+                return self._run(*given)
+            return self._capture.replay(given)
 
     def _captured(self, given: list[Any]) -> _Capture:
         self._captures += 1
@@ -133,47 +129,61 @@ class _Capture:
 
     def __init__(self, run: Callable[..., Any], given: Sequence[Any], fixed: Collection[int]) -> None:
         tensors = [i for i, value in enumerate(given) if isinstance(value, torch.Tensor)]
+        self._device = next((given[i].device for i in tensors), torch.device("npu", current_device()))
         self._copied = [i for i in tensors if i not in fixed]
         self._addresses = {i: given[i].data_ptr() for i in tensors if i in fixed}
         self._inputs = list(given)
-        for i in self._copied:
-            self._inputs[i] = _like(given[i])
-        self._graph = NPUGraph()
-        with capture(self._graph):
-            self._results = list(run(*self._inputs))
-        # A result that is an input is not copied: the caller gets the input that they gave.
-        places = {id(value): i for i, value in enumerate(self._inputs) if isinstance(value, torch.Tensor)}
-        self._passed = {r: places[id(value)] for r, value in enumerate(self._results) if id(value) in places}
-        self._made = [
-            r for r, value in enumerate(self._results) if isinstance(value, torch.Tensor) and r not in self._passed
-        ]
-        self._stream = current_stream()
+        with device(self._device):
+            for i in self._copied:
+                self._inputs[i] = torch.empty_strided(
+                    given[i].shape, given[i].stride(), dtype=given[i].dtype, device=self._device
+                )
+            self._graph = NPUGraph()
+            with capture(self._graph, stream=Stream(self._device)):
+                self._results = list(run(*self._inputs))
+            self._stream = current_stream()
+        self._owners = {_storage(self._inputs[i]): i for i in tensors}
 
     def reads(self, given: Sequence[Any]) -> bool:
         """Whether the parameters among `given` are those that the capture reads."""
         return all(given[i].data_ptr() == address for i, address in self._addresses.items())
 
-    def replay(self, given: Sequence[Any], written: Collection[int]) -> list[Any]:
-        stream = current_stream()
-        if stream != self._stream:  # inputs and results are one place each, whatever the stream
-            stream.wait_stream(self._stream)
-            self._stream = stream
-        with torch.no_grad():
-            if self._copied:
-                torch._foreach_copy_([self._inputs[i] for i in self._copied], [given[i] for i in self._copied])
+    def replay(self, given: Sequence[Any]) -> list[Any]:
+        with device(self._device):
+            stream = current_stream()
+            if stream != self._stream:  # inputs and results are one place each, whatever the stream
+                stream.wait_stream(self._stream)
+                self._stream = stream
+            for i in self._copied:
+                _once(self._inputs[i]).copy_(_once(given[i]))
             self._graph.replay()
-            for i in written:
-                given[i].copy_(self._inputs[i])
-            results = list(self._results)
-            for r, i in self._passed.items():
-                results[r] = given[i]
-            if self._made:
-                for r in self._made:
-                    results[r] = _like(self._results[r])
-                torch._foreach_copy_([results[r] for r in self._made], [self._results[r] for r in self._made])
-        return results
+            copies: dict[int, torch.UntypedStorage] = {}  # results that share memory go on sharing it
+            return [self._handed_out(value, given, copies) for value in self._results]
+
+    def _handed_out(self, value: Any, given: Sequence[Any], copies: dict[int, torch.UntypedStorage]) -> Any:
+        """The caller's own tensor of what the graph left in `value`."""
+        if not isinstance(value, torch.Tensor):
+            return value
+        key = _storage(value)
+        if key in self._owners:  # the memory of an input: the caller's has the same numbers
+            mine, theirs = self._inputs[self._owners[key]], given[self._owners[key]]
+            if value is mine:
+                return theirs
+            offset = value.storage_offset() - mine.storage_offset() + theirs.storage_offset()
+            return theirs.as_strided(value.shape, value.stride(), offset)
+        if key not in copies:
+            whole = torch.empty(0, dtype=torch.uint8, device=self._device).set_(value.untyped_storage())
+            copies[key] = whole.clone().untyped_storage()
+        return torch.empty(0, dtype=value.dtype, device=self._device).set_(
+            copies[key], value.storage_offset(), value.shape, value.stride()
+        )
 
 
-def _like(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of its shape and strides, with memory of its own."""
-    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device)
+def _storage(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _once(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor without the repetitions of an expanded dimension, which a copy may not write twice."""
+    sizes = [1 if stride == 0 else size for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
+    return tensor.as_strided(sizes, tensor.stride())
