@@ -5,13 +5,17 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_masked_softmax.h>
 #include <ATen/ops/_native_multi_head_attention.h>
+#include <ATen/ops/_nested_tensor_from_mask.h>
 #include <ATen/ops/_transform_bias_rescale_qkv.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
+
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <cmath>
 #include <limits>
@@ -22,6 +26,12 @@ namespace npu::ops {
 namespace {
 
 using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+
+// torch asks for CUDA's autocast before it takes this path; on npu it may be on. Results are in the operands'
+// dtype.
+struct NoAutocast {
+  c10::impl::ExcludeDispatchKeyGuard guard{c10::DispatchKey::AutocastPrivateUse1};
+};
 
 // What a mask stands for: one for all rows of queries and keys, one of the keys of each sample, or one of
 // everything.
@@ -50,6 +60,8 @@ at::Tensor masked_softmax(const at::Tensor& self, const at::Tensor& mask, std::o
 
 at::Tensor masked_softmax_backward(const at::Tensor& grad, const at::Tensor& output, const at::Tensor& mask,
                                    std::optional<int64_t> dim) {
+  TORCH_CHECK(mask.sizes() == grad.sizes(), "_masked_softmax_backward: expected a mask of ", grad.sizes(),
+              ", found ", mask.sizes());
   const at::Tensor weighted = grad.mul(output).masked_fill_(mask, 0);
   return weighted.sub(output.mul(weighted.sum(dim.value_or(output.dim() - 1), /*keepdim=*/true)))
       .masked_fill_(mask, 0);
@@ -90,6 +102,7 @@ std::tuple<at::Tensor, at::Tensor> native_multi_head_attention(
   TORCH_CHECK(qkv_weight.dim() == 2 && qkv_weight.size(0) == 3 * width, "expected `qkv_weight` to be ",
               3 * width, " x ", width, ", found ", qkv_weight.sizes());
   TORCH_CHECK(width % heads == 0, "`embed_dim` must divide evenly by `num_heads`");
+  const NoAutocast exact;
   auto [q, k, v] =
       at::_transform_bias_rescale_qkv(projected(query, key, value, width, qkv_weight), qkv_bias, heads);
   at::Tensor scores = q.matmul(k.transpose(-2, -1));
@@ -110,6 +123,7 @@ at::Tensor transformer_encoder_layer(
     const at::Tensor& norm_weight_2, const at::Tensor& norm_bias_2, const at::Tensor& ffn_weight_1,
     const at::Tensor& ffn_bias_1, const at::Tensor& ffn_weight_2, const at::Tensor& ffn_bias_2,
     const std::optional<at::Tensor>& mask, std::optional<int64_t> mask_type) {
+  const NoAutocast exact;
   const auto norm = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     return at::layer_norm(x, {width}, weight, bias, eps);
   };
@@ -124,6 +138,28 @@ at::Tensor transformer_encoder_layer(
   hidden = use_gelu ? at::gelu(hidden) : hidden.relu_();
   x = at::linear(hidden, ffn_weight_2, ffn_bias_2).add_(x);
   return norm_first ? x : norm(x, norm_weight_2, norm_bias_2);
+}
+
+// A batch of sequences of different lengths, which TransformerEncoder makes of one with a padding mask.
+at::Tensor nested_encoder_layer(const at::Tensor& src, int64_t width, int64_t heads,
+                                const at::Tensor& qkv_weight, const at::Tensor& qkv_bias,
+                                const at::Tensor& proj_weight, const at::Tensor& proj_bias, bool use_gelu,
+                                bool norm_first, double eps, const at::Tensor& norm_weight_1,
+                                const at::Tensor& norm_bias_1, const at::Tensor& norm_weight_2,
+                                const at::Tensor& norm_bias_2, const at::Tensor& ffn_weight_1,
+                                const at::Tensor& ffn_bias_1, const at::Tensor& ffn_weight_2,
+                                const at::Tensor& ffn_bias_2, const std::optional<at::Tensor>& mask,
+                                std::optional<int64_t>) {
+  TORCH_CHECK(!mask || !mask->defined(), "a nested batch takes no mask: its lengths are the mask");
+  const at::Tensor padded = src.to_padded_tensor(0.0), lengths = src._nested_tensor_size().select(1, 0);
+  const at::Tensor valid =
+      at::arange(padded.size(1), lengths.options()).unsqueeze(0).lt(lengths.unsqueeze(1)).to(padded.device());
+  return at::_nested_tensor_from_mask(
+      transformer_encoder_layer(padded, width, heads, qkv_weight, qkv_bias, proj_weight, proj_bias, use_gelu,
+                                norm_first, eps, norm_weight_1, norm_bias_1, norm_weight_2, norm_bias_2,
+                                ffn_weight_1, ffn_bias_1, ffn_weight_2, ffn_bias_2, valid.logical_not(),
+                                kKeys),
+      valid, /*mask_check=*/false);
 }
 
 // Without it PyTorch asks, catches an exception and composes, for every call.
@@ -141,6 +177,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_transform_bias_rescale_qkv", transform_bias_rescale_qkv>(m);
   impl<"_native_multi_head_attention", native_multi_head_attention>(m);
   impl<"_transformer_encoder_layer_fwd", transformer_encoder_layer>(m);
+}
+
+TORCH_LIBRARY_IMPL(aten, NestedTensorPrivateUse1, m) {
+  impl<"_transformer_encoder_layer_fwd", nested_encoder_layer>(m);
 }
 
 }  // namespace npu::ops

@@ -18,18 +18,24 @@ at::Tensor sum_except(const at::Tensor& t, int64_t dim) {
   return others.empty() ? t : t.sum(others, /*keepdim=*/true);
 }
 
+// Halves are summed in float32, and the norms stay so, as the CPU has them.
+c10::ScalarType wide(const at::Tensor& t) {
+  return at::isReducedFloatingType(t.scalar_type()) ? at::kFloat : t.scalar_type();
+}
+
 Two weight_norm(const at::Tensor& v, const at::Tensor& g, int64_t dim) {
-  const at::Tensor norms = at::norm_except_dim(v, 2, dim);
-  return {v.mul(g.div(norms)), norms};
+  const at::Tensor long_v = v.to(wide(v)), norms = at::norm_except_dim(long_v, 2, dim);
+  return {long_v.mul(g.to(wide(v)).div(norms)).to(v.scalar_type()), norms};
 }
 
 Two weight_norm_backward(const at::Tensor& grad, const at::Tensor& v, const at::Tensor& g,
                          const at::Tensor& norms, int64_t dim) {
   TORCH_CHECK(dim == 0 || dim == v.dim() - 1, "Expected dim to be the first or last dimension");
-  const at::Tensor along = sum_except(grad.mul(v), dim);  // how far the gradient lengthens v, times |v|
-  const at::Tensor of_g = along.div(norms);
-  const at::Tensor scale = g.div(norms);
-  return {scale.mul(grad.sub(v.mul(of_g.div(norms)))), of_g};
+  const at::Tensor long_v = v.to(wide(v)), long_grad = grad.to(wide(v));
+  const at::Tensor along = sum_except(long_grad.mul(long_v), dim);  // how far v grows, times |v|
+  const at::Tensor of_g = along.div(norms), scale = g.to(wide(v)).div(norms);
+  const at::Tensor of_v = scale.mul(long_grad.sub(long_v.mul(of_g.div(norms))));
+  return {of_v.to(v.scalar_type()), of_g.to(g.scalar_type())};
 }
 
 }  // namespace

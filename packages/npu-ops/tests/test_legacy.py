@@ -40,6 +40,22 @@ def test_an_encoder_layer_infers_by_torchs_fast_path(norm_first: bool, activatio
         both(lambda m, t, mask: m(t, src_mask=mask), layer, x, torch.ones(5, 5).triu(1).bool())
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_an_encoder_infers_padded_sequences(norm_first: bool) -> None:
+    """torch makes nested tensors of them, and zeros of what is padded."""
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, norm_first=norm_first)
+    encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=not norm_first).eval()
+    padding = torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    with torch.inference_mode():
+        both(lambda m, t, p: m(t, src_key_padding_mask=p), encoder, torch.randn(2, 5, 16), padding)
+
+
+def test_autocast_leaves_the_fast_path_in_its_dtype() -> None:
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, norm_first=True).eval()
+    with torch.inference_mode(), torch.autocast("npu", dtype=torch.float16):
+        assert layer.npu()(torch.randn(2, 5, 16).npu()).dtype == torch.float32
+
+
 @pytest.mark.parametrize("mask", ["none", "keys", "queries and keys"])
 @pytest.mark.parametrize("average", [True, False])
 def test_attention_infers_by_torchs_fast_path(mask: str, average: bool) -> None:
@@ -89,6 +105,8 @@ def test_weight_norm_splits_length_and_direction(dim: int) -> None:
 
     v = torch.randn(4, 3, 5)
     both(gradients, v, torch.rand(4, 1, 1) if dim == 0 else torch.rand(1, 1, 5))
+    half = torch.randn(4, 3, 300).bfloat16()
+    both(gradients, half, torch.rand(4, 1, 1).bfloat16() if dim == 0 else torch.rand(1, 1, 300).bfloat16())
     layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 4))
     both(lambda m, x: m(x), layer, torch.randn(2, 3))
 

@@ -59,7 +59,16 @@ def volume(x: torch.Tensor) -> torch.Tensor:
 
 
 #: Calls that reach overloads which no sample of op_db reaches, on a matrix of 3 by 4 numbers.
+def wide(product: Callable[..., torch.Tensor], *matrices: torch.Tensor) -> torch.Tensor:
+    """A product by its overload with a dtype, which the CPU lacks."""
+    return product(*matrices, out_dtype=torch.float32) if matrices[0].device.type == "npu" else product(*matrices)
+
+
 EXTRA: dict[str, Callable[[torch.Tensor], object]] = {
+    "mm.dtype_out": lambda x: wide(torch.mm, x, x.t()),
+    "bmm.dtype_out": lambda x: wide(torch.bmm, x[None], x.t()[None]),
+    "addmm.dtype_out": lambda x: wide(torch.addmm, x[0, :3], x, x.t()),
+    "baddbmm.dtype_out": lambda x: wide(torch.baddbmm, x[:1, :3], x[None], x.t()[None]),
     "pow.Tensor_Scalar_out": lambda x: (x.abs().pow(1.5), x.pow(3), x.clone().pow_(2)),
     "pow.Scalar_out": lambda x: (torch.pow(2, x), torch.pow(0.5, x)),
     "clamp.out": lambda x: (x.clamp(-1, 1), x.clamp(max=0.5), x.clone().clamp_(min=0)),
