@@ -11,9 +11,13 @@ from row import DEVICE, Skip, Trial, same
 from torch.testing._internal.common_modules import ModuleInfo, module_db
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-#: How much further from what float64 gives than the CPU a device may be, where the two differ in float32: sums of
-#: many numbers that nearly cancel, as gradients through attention, are rounded in another order.
-FURTHER = 2
+#: Entries that in float32 may be so many times as far from what float64 gives as the CPU is, with the reason.
+FURTHER = {
+    "nn.TransformerDecoderLayer": (
+        3,
+        "its gradients, of 20 to 94, are sums that nearly cancel: in another order, 2.6 to 2.9 times the CPU's error",
+    ),
+}
 
 
 def entries() -> dict[str, ModuleInfo]:
@@ -68,27 +72,18 @@ class ModuleTrial(Trial):
             self.launches.mark()
             found, ours = results(module, given, DEVICE, seed=1)
             self.count()
-            for mine, theirs, truth in self.against_float64(module, given, (found, ours), (expected, slopes)):
-                self.compare_near(mine, theirs, truth)
+            self.compare_further(module, given, (found, ours), (expected, slopes))
 
-    def against_float64(self, module: torch.nn.Module, given: Any, found: Any, expected: Any) -> list[tuple[Any, ...]]:
-        """Ours, the CPU's and, in float32, what the CPU gives in float64."""
-        mine, theirs = tree_flatten(found)[0], tree_flatten(expected)[0]
-        assert len(mine) == len(theirs), f"{len(mine)} results, cpu has {len(theirs)}"
-        exact: list[Any] = [None] * len(mine)
-        if self.dtype is torch.float32 and not self.random:
-            exact = tree_flatten(results(copy.deepcopy(module).double(), doubled(given), "cpu", seed=1))[0]
-        return list(zip(mine, theirs, exact, strict=True))
-
-    def compare_near(self, mine: Any, theirs: Any, truth: Any) -> None:
-        """The CPU's result, or one that is as near to the true one, but for FURTHER."""
+    def compare_further(self, module: torch.nn.Module, given: Any, found: Any, expected: Any) -> None:
+        """The CPU's result, or for an entry of FURTHER one that is about as near to what the CPU gives in float64."""
         try:
-            self.compare(mine, theirs)
+            self.compare(found, expected)
         except AssertionError:
-            if not isinstance(truth, torch.Tensor) or mine.shape != truth.shape:
+            if self.row.op not in FURTHER or self.dtype is not torch.float32:
                 raise
-            if not (mine.detach().cpu() - truth).abs().max() <= FURTHER * (theirs - truth).abs().max():
-                raise
+            factor, _ = FURTHER[self.row.op]
+            exact = results(copy.deepcopy(module).double(), doubled(given), "cpu", seed=1)
+            self.compare_nearer(found, expected, exact, factor)
 
 
 def doubled(given: Any) -> Any:
