@@ -51,7 +51,9 @@ void check_float(const at::Tensor& self) {
               self.scalar_type());
 }
 
+// new_qtensor takes its memory from the current device.
 at::Tensor made(const at::Tensor& like, c10::ScalarType dtype, const at::QuantizerPtr& quantizer) {
+  c10::DeviceGuard guard(like.device());
   return at::new_qtensor(like.sizes(),
                          like.options().dtype(dtype).memory_format(like.suggest_memory_format()), quantizer);
 }

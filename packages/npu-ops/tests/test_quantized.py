@@ -96,6 +96,28 @@ def test_integers_become_quantised_as_they_are() -> None:
     same(torch._make_per_tensor_quantized_tensor(x.npu(), 0.5, 3), torch._make_per_tensor_quantized_tensor(x, 0.5, 3))
 
 
+MAKERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "one scale": per_tensor,
+    "a scale for each channel": per_channel,
+    "integers": lambda x: torch._make_per_tensor_quantized_tensor(x.int(), 0.5, 3),
+    "flip": lambda x: per_tensor(x).flip(0),
+    "empty_like": lambda x: torch.empty_like(per_tensor(x)),
+    "empty_quantized": lambda x: torch.empty_quantized([4], per_tensor(x)),
+    "by its device": lambda x: torch._empty_affine_quantized([4], scale=1, dtype=torch.quint8, device=x.device),
+    "clone": lambda x: per_tensor(x).clone(),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_memory_is_of_the_operands_device(name: str) -> None:
+    """Not of the current one."""
+    x = X.to("npu:1")
+    before = torch.npu.memory_allocated(0)
+    made = MAKERS[name](x)
+    assert (torch.npu.current_device(), str(made.device)) == (0, "npu:1")
+    assert torch.npu.memory_allocated(0) == before
+
+
 def test_other_numbers_than_float32_are_refused() -> None:
     with pytest.raises(RuntimeError, match="Quantize only works on Float Tensor, got Half"):
         per_tensor(X.half().npu())
