@@ -18,6 +18,7 @@
 
 #include "aclnn_ops.h"
 #include "kernel.h"
+#include "soc.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -63,6 +64,7 @@ std::tuple<at::Tensor, at::Tensor> frexp(const at::Tensor& self) {
   c10::DeviceGuard guard(self.device());
   TORCH_CHECK(at::isFloatingType(self.scalar_type()), "torch.frexp() only supports floating-point dtypes");
   check_dtype("frexp", self, dtypes("fhb"));
+  check_soc("frexp", "shifts no bits");
   if (self.numel() == 0) return {empty(self.sizes(), self.scalar_type()), empty(self.sizes(), at::kInt)};
   constexpr int64_t bias = 126, fraction_bits = 23, lift = 25;
   constexpr int64_t outside_exponent = static_cast<int32_t>(0x807fffff), half = 0x3f000000;

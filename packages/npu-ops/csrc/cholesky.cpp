@@ -10,6 +10,7 @@
 #include "devices.h"
 #include "kernel.h"
 #include "matrices.h"
+#include "soc.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -19,6 +20,7 @@ namespace {
 at::Tensor cholesky_solve_npu(const at::Tensor& b, const at::Tensor& factor, bool upper) {
   c10::DeviceGuard guard(common_device("cholesky_solve", false, b, factor));
   check_dtype("cholesky_solve", b, dtypes("fd"));
+  check_soc("cholesky_solve", "solves no triangular systems");
   const at::Tensor turned = factor.transpose(-2, -1);
   const at::Tensor y = at::linalg_solve_triangular(upper ? turned : factor, b, /*upper=*/false);
   return at::linalg_solve_triangular(upper ? factor : turned, y, /*upper=*/true);
@@ -28,6 +30,7 @@ at::Tensor cholesky_inverse_npu(const at::Tensor& factor, bool upper) {
   c10::DeviceGuard guard(factor.device());
   at::native::squareCheckInputs(factor, "cholesky_inverse");
   check_dtype("cholesky_inverse", factor, kMatrix);
+  check_soc("cholesky_inverse", "solves no triangular systems");
   if (factor.numel() == 0) return empty(factor.sizes(), factor.scalar_type());
   const at::Tensor lower = upper ? factor.transpose(-2, -1) : factor;
   at::DimVector sizes(factor.sizes());

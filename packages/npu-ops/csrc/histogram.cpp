@@ -15,6 +15,7 @@
 #include "call.h"
 #include "devices.h"
 #include "kernel.h"
+#include "soc.h"
 
 namespace npu::ops {
 namespace {
@@ -40,6 +41,7 @@ at::Tensor counted(const at::Tensor& self, const at::Tensor& edges, const MaybeT
 
 void check(const at::Tensor& self, const MaybeTensor& weight) {
   check_dtype("histogram", self, dtypes("fd"));
+  check_soc("histogram", "adds nothing up by place");
   if (!weight || !weight->defined()) return;
   TORCH_CHECK(weight->scalar_type() == self.scalar_type(),
               "torch.histogram: if weight tensor is provided, input tensor and weight tensor should have the "

@@ -24,6 +24,7 @@
 #include "aclnn_ops.h"
 #include "kernel.h"
 #include "matrices.h"
+#include "soc.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -37,6 +38,7 @@ struct inv_ex_op {
   static void shape(Outputs<Meta, 2>& m, const at::Tensor& a, bool check) { m.meta(a, check); }
   static void run(Call& k, const at::Tensor& a, bool check) {
     check_dtype(name, a, dtypes("fd"));
+    check_soc(name, "inverts no matrices");
     const at::Tensor &out = k.out(0, 0), &info = k.out(1, 0);
     if (a.numel() == 0) return fill_value(info, 0);
     const at::Tensor bad = singular(a);
@@ -77,6 +79,7 @@ void check_square(const at::Tensor& a, const char* op) {
   at::native::squareCheckInputs(a, op);
   at::native::checkFloatingOrComplex(a, op);
   check_dtype(op, a, kMatrix);
+  check_factors(op);  // of the gradient, which the CPU's LU factors serve as well
 }
 
 // Of float64, whose rounding no product of many factors shows.
@@ -132,6 +135,7 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
               " and B of type ", b.scalar_type(), " instead");
   at::native::squareCheckInputs(a, "linalg.solve");
   check_dtype("linalg_solve_ex", a, kMatrix);
+  check_factors("linalg_solve_ex");
   const bool vector = at::native::linalg_solve_is_vector_rhs(a, b);
   TORCH_CHECK(left || !vector,
               "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. In "
@@ -192,6 +196,7 @@ struct lu_unpack_op {
   }
   static void run(Call& k, const at::Tensor& lu, const at::Tensor& pivots, bool data, bool order) {
     check_dtype(name, lu, dtypes("fd"));
+    check_factors(name);  // those SoCs gather no numbers either
     const int64_t m = lu.size(-2), n = lu.size(-1), least = std::min(m, n);
     if (order) {
       at::Tensor p = k.out(0, 0);
@@ -245,6 +250,7 @@ struct lu_solve_op {
   static void run(Call& k, const at::Tensor& lu, const at::Tensor& pivots, const at::Tensor& b, bool left,
                   bool adjoint) {
     check_dtype(name, lu, kMatrix);
+    check_factors(name);
     at::Tensor out = k.out(0, 0);
     if (!left) out = out.transpose(-2, -1);
     at::DimVector sizes(out.sizes());

@@ -56,6 +56,7 @@
 
 #include "aclnn_ops.h"
 #include "kernel.h"
+#include "soc.h"
 #include "special_values.h"
 #include "structured.h"
 
@@ -66,19 +67,10 @@ constexpr DtypeSet kComputed = dtypes("fhb");
 constexpr int64_t kPiece = int64_t{1} << 20;
 // The most that polygamma's table holds to float32's precision.
 constexpr int64_t kMostDerivatives = 6;
+constexpr const char* kLacks = "shifts no bits";
 
 using In = const at::Tensor&;  // float32 [n]
 using Out = at::Tensor&;       // the same, and maybe the same memory: written last
-
-// For what fallback.yaml declares; a reason is written there.
-[[noreturn]] void leave_to_cpu(const std::string& why) {
-  throw RefusedDtype({__func__, __FILE__, __LINE__}, why);
-}
-
-// The SoCs without bfloat16 have no operator that shifts bits either.
-void check_soc(const char* op) {
-  if (!soc_has_bfloat16()) leave_to_cpu(c10::str(op, ": this SoC does not shift bits"));
-}
 
 template <class F>
 void in_pieces(const at::Tensor& self, const at::Tensor& out, F f) {
@@ -103,7 +95,7 @@ struct special {
   static void shape(Outputs<M, 1>& m, const at::Tensor& self) { m.meta(self); }
   static void run(Call& k, const at::Tensor& self) {
     at::Tensor x = k.in(self, kComputed);
-    check_soc(name);
+    check_soc(name, kLacks);
     in_pieces(x, k.out(0, kComputed), F);
   }
   static at::Tensor& out(const at::Tensor& self, at::Tensor& result) {
@@ -193,7 +185,7 @@ struct polygamma {
   static void shape(Outputs<Meta, 1>& m, int64_t n, const at::Tensor& self) { m.meta(n, self); }
   static void run(Call& k, int64_t n, const at::Tensor& self) {
     at::Tensor x = k.in(self, kComputed);
-    check_soc(name);
+    check_soc(name, kLacks);
     if (n > kMostDerivatives)
       leave_to_cpu(c10::str("polygamma: n is at most ", kMostDerivatives, ", got ", n));
     in_pieces(x, k.out(0, kComputed),
