@@ -4,6 +4,7 @@
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/cann.h"
 #include "npu/core/table.h"
+#include "process.h"
 
 namespace npu::bindings {
 
