@@ -5,6 +5,7 @@
 // summed, since a product in floating point is exact for small numbers only.
 #include "products.h"
 
+#include <ATen/ceil_div.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/mul.h>
@@ -22,6 +23,8 @@ namespace {
 
 // Most products of elements that are held at once, 128 MB of int64.
 constexpr int64_t kPiece = int64_t{1} << 24;
+// Most pieces, each of two launches; of two matrices of 4096 x 4096 there would be 4096.
+constexpr int64_t kPieces = 64;
 
 void sum_of_products(const at::Tensor& a, const at::Tensor& b, at::Tensor out) {
   at::sum_out(out, at::mul(a.unsqueeze(-1), b.unsqueeze(1)), 2,
@@ -35,8 +38,12 @@ at::Tensor integer_product(const at::Tensor& a, const at::Tensor& b, const at::T
   at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
   if (out.numel() == 0) return out;
   if (k == 0) return out.zero_();
-  const int64_t rows = std::clamp<int64_t>(kPiece / (k * n), 1, m);
-  const int64_t batches = rows < m ? 1 : std::clamp<int64_t>(kPiece / (m * k * n), 1, batch);
+  const int64_t rows = std::min(kPiece / (k * n), m);
+  const int64_t batches = rows < m ? 1 : std::min(kPiece / (m * k * n), batch);
+  if (rows == 0 || at::ceil_div(m, rows) * at::ceil_div(batch, batches) > kPieces)
+    throw RefusedDtype({__func__, __FILE__, __LINE__},
+                       c10::str("products of integers on npu are made in at most ", kPieces, " pieces; ",
+                                a.sizes(), " times ", b.sizes(), " needs more"));
   for (int64_t i = 0; i < batch; i += batches) {
     const int64_t some = std::min(batches, batch - i);
     for (int64_t r = 0; r < m; r += rows) {

@@ -63,6 +63,16 @@ def test_products_of_many_integers_are_made_in_pieces() -> None:
     same(torch.mm, numbers(3000, 10), numbers(10, 600, seed=1))
 
 
+@pytest.mark.parametrize("sizes", [(1, 4097, 4097), (80, 4096, 4096)], ids=["wide", "many pieces"])
+def test_larger_products_of_integers_are_the_cpus_and_counted(sizes: tuple[int, int, int]) -> None:
+    m, k, n = sizes
+    a, b = numbers(m, k).to(torch.int16), numbers(k, n, seed=1).to(torch.int16)
+    same(torch.mm, a, b)
+    (use,) = torch.npu.fallback_report()
+    assert (use.operator.split(".")[0], use.calls) == ("aten::mm", 1)
+    torch.npu.reset_fallback_report()
+
+
 def test_products_of_no_integers_are_zero() -> None:
     same(torch.mm, numbers(3, 0), numbers(0, 2))
 
@@ -172,6 +182,33 @@ OTHERS: dict[str, tuple[torch.Tensor, Callable[[torch.Tensor], object]]] = {
 def test_others(name: str) -> None:
     tensor, call = OTHERS[name]
     same(call, tensor)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, C64], ids=str)
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.5, 1.0, 1.5])
+def test_lerp_reaches_its_ends(dtype: torch.dtype, weight: float) -> None:
+    start, end = torch.tensor([1e17, 1.0, -2.0], dtype=dtype), torch.tensor([1.0, 1e17, 3.0], dtype=dtype)
+    same(lambda x, y: (torch.lerp(x, y, weight), x.clone().lerp_(y, weight)), start, end)
+    same(torch.lerp, start, end, torch.full((3,), weight, dtype=dtype))
+    same(torch.lerp, start, end, torch.tensor([0, weight, 1], dtype=dtype))
+    if weight == 1:
+        assert torch.lerp(start.npu(), end.npu(), 1.0)[0] == 1
+
+
+REFUSED: dict[str, tuple[torch.Tensor, Callable[[torch.Tensor], object]]] = {
+    "addcmul of bools": (torch.tensor([True]), lambda x: torch.addcmul(x, x, x)),
+    "ceil of bools": (torch.tensor([True]), torch.ceil),
+    "lerp of integers": (torch.tensor([1]), lambda x: torch.lerp(x, x, 0.5)),
+    "lerp of integers by integers": (torch.tensor([1]), lambda x: torch.lerp(x, x, x)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_cpu_refuses_is_refused(name: str) -> None:
+    tensor, call = REFUSED[name]
+    for x in (tensor, tensor.npu()):
+        with pytest.raises(NotImplementedError, match="not implemented for"):
+            call(x)
 
 
 def test_numbers_equal_themselves() -> None:
