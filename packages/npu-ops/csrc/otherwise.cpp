@@ -9,6 +9,7 @@
 #include <ATen/ops/eq.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/index_add.h>
+#include <ATen/ops/lt.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/neg.h>
@@ -16,13 +17,15 @@
 #include <ATen/ops/reciprocal.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/view_as_real.h>
+#include <ATen/ops/where.h>
 
+#include <complex>
 #include <numbers>
 
 namespace npu::ops::otherwise {
 
 bool copied(Call& k, In self) {
-  if (!c10::isIntegralType(self.scalar_type(), /*includeBool=*/true)) return false;
+  if (!c10::isIntegralType(self.scalar_type(), /*includeBool=*/false)) return false;
   device_copy(k.out(0, 0), self);
   return true;
 }
@@ -63,6 +66,8 @@ bool any(Call& k, In self, int64_t dim, bool keepdim) {
 }
 
 bool addcmul(Call& k, In self, In a, In b, Number value) {
+  if (self.scalar_type() == at::kBool && a.scalar_type() == at::kBool && b.scalar_type() == at::kBool)
+    return false;
   at::Tensor out = k.out(0, 0);
   at::add_out(out, self, at::mul(a, b), value);
   return true;
@@ -72,14 +77,22 @@ bool addcdiv(Call& k, In self, In a, In b, Number value) {
   at::add_out(out, self, at::div(a, b), value);
   return true;
 }
+// From the end that is nearer, which a weight of 0 or 1 then reaches even if the difference is rounded.
 bool lerp(Call& k, In self, In end, In weight) {
+  if (c10::isIntegralType(self.scalar_type(), /*includeBool=*/true)) return false;
+  const at::Tensor near = at::lt(at::abs(weight), 0.5), from = at::where(near, self, end);
+  const at::Tensor part = at::where(near, weight, at::sub(weight, 1));
   at::Tensor out = k.out(0, 0);
-  at::add_out(out, self, at::mul(at::sub(end, self), weight));
+  at::add_out(out, from, at::mul(at::sub(end, self), part));
   return true;
 }
 bool lerp(Call& k, In self, In end, Number weight) {
+  if (c10::isIntegralType(self.scalar_type(), /*includeBool=*/true)) return false;
+  const auto number = weight.toComplexDouble();
+  const bool near = std::norm(number) < 0.25;
+  const c10::Scalar beyond = weight.isComplex() ? c10::Scalar(number - 1.0) : c10::Scalar(number.real() - 1);
   at::Tensor out = k.out(0, 0);
-  at::add_out(out, self, at::mul(at::sub(end, self), weight));
+  at::add_out(out, near ? self : end, at::mul(at::sub(end, self), near ? weight : beyond));
   return true;
 }
 

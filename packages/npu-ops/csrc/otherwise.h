@@ -17,11 +17,11 @@ using In = const at::Tensor&;
 using Number = const c10::Scalar&;
 using Ints = at::IntArrayRef;
 
-// Of integers: themselves, and false.
+// Of integers: themselves; and of bools too: false.
 bool copied(Call& k, In self);
 bool never(Call& k, In self);
 
-// Of any numbers.
+// Of any numbers that the CPU takes: lerp no integers, addcmul no bools.
 bool addcmul(Call& k, In self, In a, In b, Number value);
 bool addcdiv(Call& k, In self, In a, In b, Number value);
 bool lerp(Call& k, In self, In end, In weight);
