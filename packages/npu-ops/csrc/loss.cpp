@@ -107,7 +107,10 @@ at::Tensor huber_loss(const at::Tensor& self, const at::Tensor& target, int64_t 
 
 at::Tensor& huber_loss_out(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta,
                            at::Tensor& out) {
-  return give(out, huber_loss(self, target, reduction, delta));
+  const at::Tensor loss = huber_loss(self, target, reduction, delta);
+  TORCH_CHECK(c10::canCast(loss.scalar_type(), out.scalar_type()), "result type ", loss.scalar_type(),
+              " can't be cast to the desired output type ", out.scalar_type());
+  return give(out, cast(loss, out.scalar_type()));
 }
 
 at::Tensor huber_loss_backward(const at::Tensor& grad, const at::Tensor& self, const at::Tensor& target,

@@ -185,6 +185,18 @@ def test_halves_are_rounded_once(dtype: torch.dtype) -> None:
     torch.testing.assert_close(leaf.grad.cpu(), wide.grad.to(dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16], ids=str)
+def test_huber_losses_are_given_in_any_floating_dtype(dtype: torch.dtype) -> None:
+    x, y = torch.randn(6), torch.randn(6)
+    for reduction in range(3):
+        out = torch.empty(0, dtype=dtype)
+        there = torch.ops.aten.huber_loss.out(x.npu(), y.npu(), reduction, 0.5, out=out.npu())
+        assert there.dtype == dtype
+        compare(there, torch.ops.aten.huber_loss.out(x, y, reduction, 0.5, out=out), f"reduction {reduction}")
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        torch.ops.aten.huber_loss.out(x.npu(), y.npu(), 0, 0.5, out=torch.empty(0, dtype=torch.int64).npu())
+
+
 @pytest.mark.parametrize("density", [False, True])
 def test_histograms_with_edges_weights_and_what_lies_outside(density: bool) -> None:
     x = torch.tensor([[0.0, 1.0, 1.5, 2.0], [4.0, -1.0, 5.0, float("nan")]])
