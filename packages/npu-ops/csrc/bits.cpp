@@ -90,7 +90,6 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"nextafter", nextafter>(m);
   impl<"nextafter_", nextafter_inplace>(m);
   impl<"nextafter.out", nextafter_out>(m);
-  impl<"frexp.Tensor", frexp>(m);
   impl<"frexp.Tensor_out", frexp_out>(m);
 }
 

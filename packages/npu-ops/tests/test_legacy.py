@@ -40,6 +40,7 @@ def test_an_encoder_layer_infers_by_torchs_fast_path(norm_first: bool, activatio
         both(lambda m, t, mask: m(t, src_mask=mask), layer, x, torch.ones(5, 5).triu(1).bool())
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_an_encoder_infers_padded_sequences(norm_first: bool) -> None:
     """torch makes nested tensors of them, and zeros of what is padded."""

@@ -102,7 +102,7 @@ MAKERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "integers": lambda x: torch._make_per_tensor_quantized_tensor(x.int(), 0.5, 3),
     "flip": lambda x: per_tensor(x).flip(0),
     "empty_like": lambda x: torch.empty_like(per_tensor(x)),
-    "empty_quantized": lambda x: torch.empty_quantized([4], per_tensor(x)),
+    "empty_quantized": lambda x: torch.empty_quantized([4], per_tensor(x), device=x.device),
     "by its device": lambda x: torch._empty_affine_quantized([4], scale=1, dtype=torch.quint8, device=x.device),
     "clone": lambda x: per_tensor(x).clone(),
 }
