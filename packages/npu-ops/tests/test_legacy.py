@@ -54,7 +54,7 @@ def test_an_encoder_infers_padded_sequences(norm_first: bool) -> None:
 def test_autocast_leaves_the_fast_path_in_its_dtype() -> None:
     layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, norm_first=True).eval()
     with torch.inference_mode(), torch.autocast("npu", dtype=torch.float16):
-        assert layer.npu()(torch.randn(2, 5, 16).npu()).dtype == torch.float32
+        assert layer.to("npu")(torch.randn(2, 5, 16).npu()).dtype == torch.float32
 
 
 @pytest.mark.parametrize("mask", ["none", "keys", "queries and keys"])
