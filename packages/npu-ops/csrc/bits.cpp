@@ -5,7 +5,9 @@
 #include <ATen/ops/bitwise_and.h>
 #include <ATen/ops/bitwise_or.h>
 #include <ATen/ops/bitwise_right_shift.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/eq.h>
+#include <ATen/ops/frexp.h>
 #include <ATen/ops/gt.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/mul.h>
@@ -84,12 +86,20 @@ std::tuple<at::Tensor&, at::Tensor&> frexp_out(const at::Tensor& self, at::Tenso
   return {give(mantissa, m), give(exponent, e)};
 }
 
+// What the CPU computes, it computes into results: PyTorch has no other kernel.
+std::tuple<at::Tensor, at::Tensor> frexp_or_cpu(const at::Tensor& self) {
+  if (soc_has_bfloat16() && (dtypes("fhb") & bit(self.scalar_type()))) return frexp(self);
+  at::Tensor mantissa = at::empty_like(self), exponent = at::empty_like(self, self.options().dtype(at::kInt));
+  return at::frexp_out(mantissa, exponent, self);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"nextafter", nextafter>(m);
   impl<"nextafter_", nextafter_inplace>(m);
   impl<"nextafter.out", nextafter_out>(m);
+  impl<"frexp.Tensor", frexp_or_cpu>(m);
   impl<"frexp.Tensor_out", frexp_out>(m);
 }
 

@@ -76,6 +76,7 @@ def test_forms_that_change_their_operand_change_it() -> None:
     compare(x.npu().igamma_(x.npu()), x.clone().igamma_(x), "in place")
     mantissa, exponent = torch.frexp(x.npu())
     compare((mantissa, exponent), tuple(torch.frexp(x)), "two results")
+    compare(tuple(torch.frexp(x.double().npu())), tuple(torch.frexp(x.double())), "two results in float64")
     values, places = torch.empty(0).npu(), torch.empty(0, dtype=torch.int64).npu()
     torch.mode(x.npu(), out=(values, places))
     compare((values, places), tuple(torch.mode(x)), "two outs")
