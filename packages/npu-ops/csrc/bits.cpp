@@ -62,7 +62,7 @@ at::Tensor& nextafter_out(const at::Tensor& self, const at::Tensor& other, at::T
 
 // x = mantissa * 2^exponent. Subnormal numbers are made normal first; zeros and what is not finite stay, with
 // exponent 0.
-std::tuple<at::Tensor, at::Tensor> frexp(const at::Tensor& self) {
+std::tuple<at::Tensor, at::Tensor> parts_of(const at::Tensor& self) {
   c10::DeviceGuard guard(self.device());
   TORCH_CHECK(at::isFloatingType(self.scalar_type()), "torch.frexp() only supports floating-point dtypes");
   check_dtype("frexp", self, dtypes("fhb"));
@@ -82,13 +82,13 @@ std::tuple<at::Tensor, at::Tensor> frexp(const at::Tensor& self) {
 
 std::tuple<at::Tensor&, at::Tensor&> frexp_out(const at::Tensor& self, at::Tensor& mantissa,
                                                at::Tensor& exponent) {
-  auto [m, e] = frexp(self);
+  auto [m, e] = parts_of(self);
   return {give(mantissa, m), give(exponent, e)};
 }
 
 // What the CPU computes, it computes into results: PyTorch has no other kernel.
 std::tuple<at::Tensor, at::Tensor> frexp_or_cpu(const at::Tensor& self) {
-  if (soc_has_bfloat16() && (dtypes("fhb") & bit(self.scalar_type()))) return frexp(self);
+  if (soc_has_bfloat16() && (dtypes("fhb") & bit(self.scalar_type()))) return parts_of(self);
   at::Tensor mantissa = at::empty_like(self), exponent = at::empty_like(self, self.options().dtype(at::kInt));
   return at::frexp_out(mantissa, exponent, self);
 }
