@@ -78,13 +78,6 @@ def reads_by_nature() -> dict[str, str]:
     return {entry: reason for reason, entries in yaml.safe_load(path.read_text()).items() for entry in entries}
 
 
-@functools.cache
-def launches_by_nature() -> dict[str, int]:
-    """Entries that are programs of several operators, with the launches that they may take."""
-    path = Path(__file__).with_name("many_operators.yaml")
-    return {entry: most for entries in yaml.safe_load(path.read_text()).values() for entry, most in entries.items()}
-
-
 class Skip(Exception):
     """cpu itself fails on the sample."""
 
@@ -200,7 +193,7 @@ class Trial:
             row.fallbacks["copies to the host"] = (
                 f"{row.copies} in one call, and host_reads.yaml has no reason for {row.op}"
             )
-        most = self.launches_at_most and launches_by_nature().get(row.op, self.launches_at_most)
+        most = self.launches_at_most
         if most and row.launches > most and self.launches.reports_fallbacks:  # what torch_npu takes is its own
             self.error = True
             self.fail(f"{row.launches} launches; a composite takes at most {most}")
