@@ -7,6 +7,7 @@
 #include <ATen/ops/matmul.h>
 #include <c10/core/DeviceGuard.h>
 
+#include "autocast.h"
 #include "devices.h"
 #include "kernel.h"
 #include "matrices.h"
@@ -36,6 +37,7 @@ at::Tensor cholesky_inverse_npu(const at::Tensor& factor, bool upper) {
   at::DimVector sizes(factor.sizes());
   const at::Tensor one = at::eye(sizes.back(), factor.options()).expand(sizes);
   const at::Tensor inverse = at::linalg_solve_triangular(lower, one, /*upper=*/false);
+  const NoAutocast exact;
   return at::matmul(inverse.transpose(-2, -1), inverse);
 }
 at::Tensor& cholesky_inverse_out_npu(const at::Tensor& factor, bool upper, at::Tensor& out) {

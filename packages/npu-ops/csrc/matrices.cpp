@@ -9,6 +9,7 @@
 #include <ATen/ops/where.h>
 
 #include "aclnn_ops.h"
+#include "autocast.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -27,6 +28,7 @@ at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {
 at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad) { return bad.to(at::kInt).mul_(a.size(-1)); }
 
 at::Tensor solved(const at::Tensor& a, const at::Tensor& b) {
+  const NoAutocast exact;
   auto [q, r] = at::linalg_qr(a);
   return at::linalg_solve_triangular(r, at::matmul(q.transpose(-2, -1), b), /*upper=*/true);
 }

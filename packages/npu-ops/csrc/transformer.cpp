@@ -15,23 +15,16 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
 
-#include <c10/core/impl/LocalDispatchKeySet.h>
-
 #include <cmath>
 #include <limits>
 
+#include "autocast.h"
 #include "kernel.h"
 
 namespace npu::ops {
 namespace {
 
 using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
-
-// torch asks for CUDA's autocast before it takes this path; on npu it may be on. Results are in the operands'
-// dtype.
-struct NoAutocast {
-  c10::impl::ExcludeDispatchKeyGuard guard{c10::DispatchKey::AutocastPrivateUse1};
-};
 
 // What a mask stands for: one for all rows of queries and keys, one of the keys of each sample, or one of
 // everything.

@@ -41,6 +41,14 @@ def test_samples_and_their_gradients_are_those_of_the_cpu(name: str) -> None:
     assert outcome.ran
 
 
+@pytest.mark.parametrize("f", [lambda a: torch.linalg.solve(a, a), torch.cholesky_inverse])
+def test_autocast_leaves_what_is_solved_in_float32(f: Callable[[Tensor], Tensor]) -> None:
+    a = torch.tensor([[2.0, 0.0], [1.0, 3.0]])
+    with torch.autocast("npu", dtype=torch.float16):
+        found = f(a.npu())
+    torch.testing.assert_close(found.cpu(), f(a))
+
+
 def close(found: Tensor, wanted: Tensor) -> None:
     torch.testing.assert_close(found.detach().cpu(), wanted.detach(), rtol=1e-4, atol=1e-4)
 
