@@ -13,6 +13,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,6 @@ print(json.dumps({d.metadata["Name"]: sum(f.locate().stat().st_size for f in d.f
 def bench_build() -> dict[str, float]:
     """Seconds to build each compiled wheel from its sdist's sources into an empty folder, without a compiler cache."""
     import shutil
-    import tempfile
 
     seconds = {}
     for source in sorted((ROOT / "build" / "src").glob("*/CMakeLists.txt")):
@@ -88,9 +88,9 @@ TURNS = 4
 Rows = dict[str, dict[str, float]]
 
 
-def rows_of(program: str, start: list[str], **variables: str) -> Rows:
+def rows_of(program: str, start: list[str], *arguments: str, **variables: str) -> Rows:
     """What a program of this folder measures, run by `start`."""
-    command = [*start, str(ROOT / "bench" / program)]
+    command = [*start, str(ROOT / "bench" / program), *arguments]
     out = subprocess.check_output(command, text=True, env={**os.environ, **variables}, stderr=subprocess.DEVNULL)
     rows: Rows = json.loads(out.splitlines()[-1])
     return rows
@@ -131,10 +131,22 @@ def bench_training() -> Rows:
 
 
 def bench_fragmentation(peer: str | None) -> Rows:
-    """Peak reserved over peak allocated memory of trainings with changing shapes, ours beside the peer's."""
-    ours = rows_of("fragmentation.py", [sys.executable], NPU_SIM_KERNELS="null")
-    theirs = rows_of("fragmentation.py", simulated(peer), NPU_SIM_KERNELS="null") if peer else {}
-    return {n: {"ours": o["ratio"], **({"peer": theirs[n]["ratio"]} if theirs else {})} for n, o in ours.items()}
+    """Peak reserved over peak allocated memory, ours beside the peer's: of trainings with changing shapes, and of the
+    requests recorded in ours, where both allocators are asked for the same.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        trace = f"{scratch}/trace.json"
+        record = [sys.executable, str(ROOT / "bench" / "fragmentation.py"), "record", trace]
+        subprocess.run(record, check=True, env={**os.environ, "NPU_SIM_KERNELS": "null"}, stderr=subprocess.DEVNULL)
+        rows: Rows = {}
+        for what, *arguments in (("trace", "replay", trace), ("training", "train")):
+            stacks = {"ours": [sys.executable]} | ({"peer": simulated(peer)} if peer else {})
+            for stack, start in stacks.items():
+                found = rows_of("fragmentation.py", start, *arguments, NPU_SIM_KERNELS="null")
+                for name, row in found.items():
+                    measured = {f"{stack}, MB": row["reserved_mb"], stack: row["ratio"]}
+                    rows.setdefault(f"{what}: {name}", {}).update(measured)
+    return rows
 
 
 def report(r: dict[str, Any]) -> str:
@@ -162,9 +174,9 @@ def report(r: dict[str, Any]) -> str:
     for name, o in r["training"].items():
         lines += [f"{name:<36}{o['npu_ms']:>10.1f}{o['cpu_ms']:>10.1f}{o['ratio']:>10.2f}"]
     heads = list(next(iter(r["fragmentation"].values())))
-    lines += ["", f"{'peak reserved / allocated memory':<36}" + "".join(f"{h:>10}" for h in heads)]
+    lines += ["", f"{'peak reserved memory: MB, over allocated':<44}" + "".join(f"{h:>10}" for h in heads)]
     for name, o in r["fragmentation"].items():
-        lines += [f"{name:<36}" + "".join(f"{o[h]:>10.2f}" for h in heads)]
+        lines += [f"{name:<44}" + "".join(f"{o[h]:>10.{0 if 'MB' in h else 3}f}" for h in heads)]
     return "\n".join(lines)
 
 

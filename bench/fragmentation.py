@@ -1,12 +1,17 @@
 """Peak reserved over peak allocated memory of trainings whose shapes change from step to step. Prints JSON.
 
-Runs on any stack that has device npu. What the kernels compute does not matter: `NPU_SIM_KERNELS=null` will do.
+`fragmentation.py record FILE` trains and writes what was allocated and freed, in order; `replay FILE` does the same on
+any stack that has device npu, so that two allocators answer the same requests. `train` measures the trainings
+themselves: what a stack's kernels allocate beside their results is then in the numbers too. What kernels compute does
+not matter: `NPU_SIM_KERNELS=null` will do.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import random
+import sys
 from collections.abc import Callable
 
 import torch
@@ -59,26 +64,66 @@ def trainings() -> dict[str, tuple[nn.Module, Callable[[random.Random], torch.Te
     }
 
 
-def measure() -> dict[str, dict[str, float]]:
-    """A row a training: MB at the peak, and the ratio."""
-    found = {}
-    for name, (model, batch) in trainings().items():
-        draw = random.Random(0)
-        torch.npu.empty_cache()
-        torch.npu.reset_peak_memory_stats()
-        model.to("npu")
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
-        for _ in range(STEPS):
-            loss = model(batch(draw).to("npu")).float().sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        torch.npu.synchronize()
-        allocated, reserved = torch.npu.max_memory_allocated() / MIB, torch.npu.max_memory_reserved() / MIB
-        found[name] = {"allocated_mb": allocated, "reserved_mb": reserved, "ratio": reserved / allocated}
-        del model, optimizer, loss
-    return found
+#: A name for the memory and, if it is allocated, its bytes.
+Event = tuple[int, int | None]
+
+
+def peak(run: Callable[[], None]) -> dict[str, float]:
+    """MB at the peak of `run`, and the ratio."""
+    torch.npu.synchronize()
+    torch.npu.empty_cache()
+    torch.npu.reset_peak_memory_stats()
+    run()
+    torch.npu.synchronize()
+    allocated, reserved = torch.npu.max_memory_allocated() / MIB, torch.npu.max_memory_reserved() / MIB
+    return {"allocated_mb": allocated, "reserved_mb": reserved, "ratio": reserved / allocated}
+
+
+def train(model: nn.Module, batch: Callable[[random.Random], torch.Tensor]) -> None:
+    """A training of STEPS steps; all of its memory is free afterwards."""
+    draw = random.Random(0)
+    model.to("npu")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+    for _ in range(STEPS):
+        loss = model(batch(draw).to("npu")).float().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def record(model: nn.Module, batch: Callable[[random.Random], torch.Tensor]) -> list[Event]:
+    """What the allocator was asked for while training."""
+    torch.npu.memory._record_memory_history(context=None, max_entries=10**6)
+    train(model, batch)
+    torch.npu.synchronize()
+    trace = torch.npu.memory._snapshot()["device_traces"][torch.npu.current_device()]
+    torch.npu.memory._record_memory_history(enabled=None)
+    wanted = ("alloc", "free_requested")
+    return [(e["addr"], e["size"] if e["action"] == "alloc" else None) for e in trace if e["action"] in wanted]
+
+
+def replay(events: list[Event]) -> None:
+    """Allocates and frees as `events` say."""
+    alive: dict[int, torch.Tensor] = {}
+    for name, size in events:
+        if size is None:
+            alive.pop(name, None)
+        else:
+            alive[name] = torch.empty(size, dtype=torch.uint8, device="npu")
+
+
+def main() -> None:
+    what, file = sys.argv[1], sys.argv[2:]
+    if what == "record":
+        with open(file[0], "w") as f:
+            json.dump({name: record(*training) for name, training in trainings().items()}, f)
+    elif what == "replay":
+        with open(file[0]) as f:
+            traces: dict[str, list[Event]] = json.load(f)
+        print(json.dumps({name: peak(functools.partial(replay, events)) for name, events in traces.items()}))
+    else:
+        print(json.dumps({name: peak(functools.partial(train, *t)) for name, t in trainings().items()}))
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure()))
+    main()
