@@ -145,6 +145,13 @@ for index, grad in ((0, False), (1, False), (0, True)):
         torch.testing.assert_close(found, layer(given))
         assert found.device.index == index and torch.npu.current_device() == 0
         assert {2} <= {len(o._fixed) for o in gc.get_objects() if type(o) is Replayed}, "weights are read in place"
+
+torch.npu.config.allow_internal_format = True
+layer = torch.nn.Linear(16, 32, bias=False).half().npu().requires_grad_(False)
+torch.ops.npu.npu_format_cast_(layer.weight, 29)
+given = torch.randn(4, 16).half().npu()
+torch.testing.assert_close(thrice(layer, given), layer(given))
+assert torch.ops.npu.get_npu_format(layer.weight) == 29, "a weight stays in the format it was put into"
 """
     full.ok(code)
 

@@ -131,7 +131,7 @@ class _Capture:
         tensors = [i for i, value in enumerate(given) if isinstance(value, torch.Tensor)]
         self._device = next((given[i].device for i in tensors), torch.device("npu", current_device()))
         self._copied = [i for i in tensors if i not in fixed]
-        self._addresses = {i: given[i].data_ptr() for i in tensors if i in fixed}
+        self._addresses = {i: _place(given[i]) for i in tensors if i in fixed}
         self._inputs = list(given)
         with device(self._device):
             for i in self._copied:
@@ -146,7 +146,7 @@ class _Capture:
 
     def reads(self, given: Sequence[Any]) -> bool:
         """Whether the parameters among `given` are those that the capture reads."""
-        return all(given[i].data_ptr() == address for i, address in self._addresses.items())
+        return all(_place(given[i]) == place for i, place in self._addresses.items())
 
     def replay(self, given: Sequence[Any]) -> list[Any]:
         with device(self._device):
@@ -177,6 +177,11 @@ class _Capture:
         return torch.empty(0, dtype=value.dtype, device=self._device).set_(
             copies[key], value.storage_offset(), value.shape, value.stride()
         )
+
+
+def _place(tensor: torch.Tensor) -> tuple[int, int]:
+    """Where it begins: data_ptr() would put a storage of a private format into its base format."""
+    return torch._C._data_address(tensor), tensor.storage_offset()
 
 
 def _storage(tensor: torch.Tensor) -> int:

@@ -13,8 +13,6 @@
 namespace npu_sim::ops {
 namespace {
 
-constexpr auto kZ3D = static_cast<aclFormat>(33);
-
 // Atlas A2 and A3: base formats, and what each becomes.
 struct Pair {
   aclFormat base, blocked;
@@ -22,7 +20,7 @@ struct Pair {
 constexpr Pair kPairs[] = {
     {ACL_FORMAT_ND, ACL_FORMAT_FRACTAL_NZ},   {ACL_FORMAT_NCL, ACL_FORMAT_FRACTAL_NZ},
     {ACL_FORMAT_NCHW, ACL_FORMAT_FRACTAL_NZ}, {ACL_FORMAT_NCDHW, ACL_FORMAT_FRACTAL_NZ},
-    {ACL_FORMAT_NCDHW, ACL_FORMAT_NDC1HWC0},  {ACL_FORMAT_NCDHW, kZ3D},
+    {ACL_FORMAT_NCDHW, ACL_FORMAT_NDC1HWC0},  {ACL_FORMAT_NCDHW, ACL_FRACTAL_Z_3D},
     {ACL_FORMAT_NCHW, ACL_FORMAT_NC1HWC0},    {ACL_FORMAT_NCHW, ACL_FORMAT_FRACTAL_Z},
 };
 
