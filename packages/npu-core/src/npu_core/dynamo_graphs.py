@@ -181,7 +181,7 @@ class _Capture:
 
 def _place(tensor: torch.Tensor) -> tuple[int, int]:
     """Where it begins: data_ptr() would put a storage of a private format into its base format."""
-    return torch._C._data_address(tensor), tensor.storage_offset()
+    return torch._C._data_address(tensor), int(tensor.storage_offset())  # type: ignore[attr-defined]
 
 
 def _storage(tensor: torch.Tensor) -> int:
