@@ -66,12 +66,13 @@ at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::T
     return r;
   }
   const int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
+  at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
+  if (out.numel() == 0 || k == 0) return out.zero_();
   // The real and the imaginary rows of a, one after the other, times the pairs of b.
   const at::Tensor parts = at::view_as_real(a.is_conj() ? a.conj() : a).permute({0, 3, 1, 2});
   const at::Tensor left = dense(parts).view({batch, 2 * m, k});
   const at::Tensor right = at::view_as_real(dense(b)).view({batch, k, 2 * n});
   const at::Tensor both = at::view_as_complex(at::bmm(left, right).view({batch, 2, m, n, 2}));
-  at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
   return at::add_out(out, both.select(1, 0), both.select(1, 1),
                      c10::complex<double>(0, a.is_conj() ? -1 : 1));
 }
@@ -84,7 +85,7 @@ using otherwise::Number;
 at::Tensor product(In a, In b, const at::Tensor& out = {}) {
   if (a.scalar_type() != b.scalar_type()) return {};
   if (c10::isIntegralType(a.scalar_type(), /*includeBool=*/false)) return integer_product(a, b, out);
-  if (a.scalar_type() == at::kComplexFloat && a.numel() && b.numel()) return complex_product(a, b, out);
+  if (a.scalar_type() == at::kComplexFloat) return complex_product(a, b, out);
   return {};
 }
 

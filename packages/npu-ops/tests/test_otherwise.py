@@ -73,8 +73,10 @@ def test_larger_products_of_integers_are_the_cpus_and_counted(sizes: tuple[int, 
     torch.npu.reset_fallback_report()
 
 
-def test_products_of_no_integers_are_zero() -> None:
-    same(torch.mm, numbers(3, 0), numbers(0, 2))
+@pytest.mark.parametrize("dtype", [I64, C64], ids=str)
+def test_products_of_nothing_are_zero(dtype: torch.dtype) -> None:
+    same(torch.mm, numbers(3, 0, dtype=dtype), numbers(0, 2, dtype=dtype))
+    same(torch.mm, numbers(0, 3, dtype=dtype), numbers(3, 2, dtype=dtype))
 
 
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, object]]] = {
