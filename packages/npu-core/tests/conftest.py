@@ -111,3 +111,40 @@ def npu() -> Any:
     module.init()
     assert module.device_count() >= 2
     return module
+
+
+class Gate:
+    """Holds a stream until it is opened, so that a test sees what happens while work is waiting.
+
+    A graph that waits for an event from outside is what every runtime can hold a stream with.
+    """
+
+    def __init__(self, npu: Any) -> None:
+        self._npu, self._event, self._graph = npu, npu.ExternalEvent(), npu.NPUGraph()
+        with npu.graph(self._graph):
+            self._event.wait()
+            self._event.reset()
+        self._opener = npu.Stream(0)
+
+    def close(self, stream: Any = None) -> None:
+        """Later work on `stream` of device 0 (default: the current one) waits for `open`."""
+        with self._npu.stream(self._npu.current_stream() if stream is None else stream):
+            self._graph.replay()
+
+    def open(self) -> None:
+        with self._npu.stream(self._opener):
+            self._event.record()
+
+
+@pytest.fixture(scope="session")
+def _gate(npu: Any) -> Gate:
+    with npu.device(0):
+        return Gate(npu)
+
+
+@pytest.fixture
+def gate(_gate: Gate, npu: Any) -> Gate:
+    """A `Gate` on device 0, which is the current one, with nothing at work."""
+    npu.set_device(0)
+    npu.synchronize()
+    return _gate

@@ -1,5 +1,6 @@
 """Private pools and allocators from other libraries."""
 
+import gc
 import shutil
 import subprocess
 import threading
@@ -41,6 +42,8 @@ def test_other_threads_allocate_as_before(npu: Any) -> None:
 
 
 def test_a_pools_memory_goes_back_with_it(npu: Any) -> None:
+    gc.collect()  # what earlier tests left in cycles is not to go in between
+    npu.synchronize()
     npu.empty_cache()
     reserved = npu.memory_reserved()
     pool = npu.MemPool()
@@ -61,6 +64,70 @@ def test_pools_nest(npu: Any) -> None:
     assert [s["allocated_size"] for s in inner.snapshot()] == [4 * MIB]
     assert [s["allocated_size"] for s in outer.snapshot()] == [4 * MIB]
     assert a.data_ptr() != b.data_ptr()
+
+
+def test_pools_of_threads_are_apart_and_keep_their_memory_while_in_use(npu: Any) -> None:
+    pools: list[Any] = []
+
+    def work() -> None:
+        pool = npu.MemPool()
+        pools.append(pool)
+        with npu.use_mem_pool(pool):
+            block()
+            npu.empty_cache()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert [len(p.snapshot()) for p in pools] == [1] * 4
+    assert len({p.id for p in pools} | {npu.graph_pool_handle()}) == 5
+    assert npu.MemPool().allocator is None
+
+
+def limit(npu: Any, mib: int) -> None:
+    npu.empty_cache()
+    npu.set_per_process_memory_fraction((mib * MIB + npu.memory_reserved()) / npu.mem_get_info()[1])
+
+
+def test_a_pool_helps_out_if_it_may(npu: Any) -> None:
+    private, helper = npu.MemPool(), npu.MemPool(use_on_oom=True)
+    limit(npu, 80)
+    try:
+        made = []
+        for pool in (private, helper):
+            with npu.use_mem_pool(pool):
+                made.append(block(40 * MIB))
+        address = made[1].data_ptr()
+        with pytest.raises(torch.OutOfMemoryError):
+            block(40 * MIB)
+        made.clear()
+        borrowed = block(30 * MIB)
+        assert borrowed.data_ptr() == address
+        with pytest.raises(torch.OutOfMemoryError):
+            block(30 * MIB)
+        del borrowed
+        with npu.use_mem_pool(helper):
+            assert block(20 * MIB).data_ptr() == address
+    finally:
+        npu.set_per_process_memory_fraction(1.0)
+
+
+def test_a_pool_that_is_gone_helps_nobody_and_holds_nothing(npu: Any) -> None:
+    limit(npu, 40)
+    try:
+        for _ in range(5):
+            pool = npu.MemPool(use_on_oom=True)
+            with npu.use_mem_pool(pool):
+                block(40 * MIB)
+            del pool
+        helper = npu.MemPool(use_on_oom=True)
+        with npu.use_mem_pool(helper):
+            block(40 * MIB)
+        assert [block(20 * MIB).is_npu for _ in range(2)] == [True, True]
+    finally:
+        npu.set_per_process_memory_fraction(1.0)
 
 
 def test_a_pool_without_splits_gives_each_tensor_a_segment(npu: Any) -> None:
@@ -120,11 +187,30 @@ def test_a_pool_may_take_its_segments_from_another_library(site: Any, library: P
 pool = torch.npu.MemPool(allocator.allocator())
 with torch.npu.use_mem_pool(pool):
     x = torch.ones(1000, device="npu")
-out = [count(), x.sum().item(), torch.npu.memory.get_allocator_backend()]
+out = [count(), x.sum().item(), torch.npu.memory.get_allocator_backend(), pool.allocator is allocator.allocator()]
 del x, pool
 out.append(count())
 """
-    assert site.json(VISIBLE.format(library=str(library)) + code, NPU_RUNTIME="sim") == [1, 1000.0, "native", 0]
+    out = site.json(VISIBLE.format(library=str(library)) + code, NPU_RUNTIME="sim")
+    assert out == [1, 1000.0, "native", True, 0]
+
+
+def test_a_tensor_outlives_its_pool_and_keeps_the_other_library(site: Any, library: Path) -> None:
+    code = """
+torch.npu.memory._set_allocator_settings("expandable_segments:True")
+pool = torch.npu.MemPool(allocator.allocator())
+with torch.npu.use_mem_pool(pool):
+    x = torch.arange(1000, device="npu")
+y = torch.ones(1000, device="npu")
+out = [sorted(s["is_expandable"] for s in torch.npu.memory_snapshot())]
+del pool, allocator
+out += [count(), x[-1].item()]
+del x
+torch.npu.empty_cache()
+out.append(count())
+"""
+    out = site.json(VISIBLE.format(library=str(library)) + code, NPU_RUNTIME="sim")
+    assert out == [[False, True], 1, 999, 0]
 
 
 def test_another_library_may_serve_all_tensors_if_it_comes_first(site: Any, library: Path) -> None:

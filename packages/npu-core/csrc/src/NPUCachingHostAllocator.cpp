@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "npu/core/NPUCachingHostAllocator.h"
 
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <shared_mutex>
 
+#include "NPUGraph.h"
+#include "capture.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/error.h"
 #include "npu/core/host_memory.h"
@@ -43,6 +46,25 @@ Ranges& ranges() {
   return *r;
 }
 
+// Counts how long it lived.
+class Timer {
+ public:
+  Timer(at::DurationStat& stat, std::mutex& mutex) : stat_(stat), mutex_(mutex) {}
+  ~Timer() {
+    using std::chrono::microseconds;
+    const auto spent = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - start_);
+    std::lock_guard lock(mutex_);
+    stat_.increase(spent.count());
+  }
+  Timer(const Timer&) = delete;  // counts once
+  Timer& operator=(const Timer&) = delete;
+
+ private:
+  at::DurationStat& stat_;
+  std::mutex& mutex_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
 class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
  public:
   // Called by destructors: CANN may be gone (shutdown), or not ours (a forked child).
@@ -57,6 +79,8 @@ class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
  private:
   void allocate_host_memory(size_t size, void** ptr) override {
     bind_device(current_device());
+    const RelaxedCapture relaxed;
+    const Timer timer(stats_.host_alloc_time, stats_.timing_mutex_);
     int code = cann().aclrtMallocHost(ptr, size);
     if (code != 0) {  // perhaps the cache holds what the host lacks
       empty_cache();
@@ -71,10 +95,14 @@ class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
 
   void free_block(at::HostBlock<NPUStream>* block) override {
     ranges().remove(block->ptr_);
+    const Timer timer(stats_.host_free_time, stats_.timing_mutex_);
     NPU_CHECK_WARN(cann().aclrtFreeHost(block->ptr_));
   }
 
   void record_stream(std::optional<std::vector<NPUEvent>>& events, NPUStream stream) override {
+    // Captured work uses it in each replay, and an event that is captured never tells when. Without one the
+    // block is never handed out again.
+    if (npu::stream_is_capturing(stream)) return;
     try {
       NPUEvent event;
       event.record(stream);
@@ -85,13 +113,15 @@ class Impl final : public at::CachingHostAllocatorImpl<NPUStream, NPUEvent> {
   }
 
   bool query_event(NPUEvent& event) override {
+    if (detail::cann_closed())
+      return false;  // torch's thread (pinned_use_background_threads) asks to the end
     if (!event.lost()) return event.query();
     // Its record failed: only the whole device tells when the copies before it are done.
     bind_device(event.device_index());
     return cann().aclrtSynchronizeDevice() == 0;
   }
   NPUStream get_current_stream() const override { return getCurrentNPUStream(); }
-  bool stream_is_capturing(NPUStream) const override { return false; }
+  bool stream_is_capturing(NPUStream stream) const override { return npu::stream_is_capturing(stream); }
 };
 
 void free_pinned(void* context);

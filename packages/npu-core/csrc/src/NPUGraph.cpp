@@ -7,6 +7,7 @@
 #include "capture.h"
 #include "graph_random.h"
 #include "launcher.h"
+#include "npu/core/NPUCachingHostAllocator.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
 #include "pools.h"
@@ -75,8 +76,10 @@ GraphWorkspaces& workspaces() {
 }
 
 template <class Task>
-void run_now(LaunchQueue& queue, const TaskKind& kind, const NPUStream& stream, const Task& task) {
-  queue.flush(queue.enqueue(kind, stream, &task, sizeof task));
+Ticket run_now(LaunchQueue& queue, const TaskKind& kind, const NPUStream& stream, const Task& task) {
+  const Ticket ticket = queue.enqueue(kind, stream, &task, sizeof task);
+  queue.flush(ticket);
+  return ticket;
 }
 
 struct Outside {
@@ -168,7 +171,9 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
   TORCH_CHECK(g_captures.compare_exchange_strong(none, 1),
               "another graph is being captured: one capture at a time can go on in a process");
   static std::atomic<c10::CaptureId_t> next{1};
-  id_ = pool == c10::MempoolId_t(0, 0) ? c10::MempoolId_t(next.fetch_add(1), 0) : pool;
+  const c10::CaptureId_t number = next.fetch_add(1);
+  id_ = pool == c10::MempoolId_t(0, 0) ? c10::MempoolId_t(number, 0) : pool;
+  pinned_ = {number, 0};
   stream_ = stream;
   const auto thread = std::this_thread::get_id();
   DevicePool& memory = NPUCachingAllocator::pool_of(device);
@@ -176,13 +181,16 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
       id_,
       [thread, id = stream.id()](c10::StreamId s) { return s == id || std::this_thread::get_id() == thread; },
       /*capture=*/true);
+  // Pinned memory of captured copies is read or written by each replay, so it has to be the graph's too.
+  getNPUCachingHostAllocator()->begin_allocate_to_pool(
+      pinned_, [](c10::Stream s) { return stream_is_capturing(NPUStream(s)); });
   LaunchQueue& queue = LaunchQueue::of(device);
   // Before the capture begins: another thread may draw on the stream as soon as it has.
   random_ = std::make_shared<GraphRandom>();
   set_captured_random(random_);
   try {
     workspaces() = {};
-    run_now(queue, kBegin, stream, Begin{native(mode), &workspaces()});
+    begun_ = run_now(queue, kBegin, stream, Begin{native(mode), &workspaces()});
     queue.raise_error();
   } catch (...) {
     set_captured_random(nullptr);
@@ -190,6 +198,8 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
     g_captures.store(0);
     memory.end_route(id_);
     memory.release_private(id_);
+    getNPUCachingHostAllocator()->end_allocate_to_pool(pinned_);
+    getNPUCachingHostAllocator()->release_pool(pinned_);
     throw;
   }
   state_ = State::kCapturing;
@@ -200,8 +210,9 @@ void NPUGraph::capture_end() {
   const DeviceIndex device = stream_->device_index();
   LaunchQueue& queue = LaunchQueue::of(device);
   std::exception_ptr failed;
+  Ticket ended = 0;
   try {
-    run_now(queue, kEnd, *stream_, End{&model_});
+    ended = run_now(queue, kEnd, *stream_, End{&model_});
     queue.raise_error();
   } catch (...) {
     failed = std::current_exception();
@@ -211,12 +222,16 @@ void NPUGraph::capture_end() {
   memory_ = std::move(workspaces().all);
   workspaces() = {};
   NPUCachingAllocator::pool_of(device).end_route(id_);
+  getNPUCachingHostAllocator()->end_allocate_to_pool(pinned_);
   state_ = State::kReady;
   if (failed || !model_) {
     reset();
     if (failed) std::rethrow_exception(failed);
   }
   TORCH_CHECK(model_, "the capture recorded no graph");
+  if (ended == begun_ + 1)
+    TORCH_WARN("this graph is empty: nothing was enqueued on ", stream_->device(),
+               " while it was captured. Was the work on another device?");
 }
 
 void NPUGraph::replay() {
@@ -241,6 +256,7 @@ void NPUGraph::reset() {
   if (model) NPU_CHECK_WARN(cann().aclmdlRIDestroy(model));
   random_.reset();
   if (DevicePool* pool = NPUCachingAllocator::started_pool(device)) pool->release_private(id_);
+  getNPUCachingHostAllocator()->release_pool(pinned_);
 }
 
 c10::MempoolId_t NPUGraph::pool() const {

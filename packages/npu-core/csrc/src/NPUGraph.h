@@ -47,6 +47,8 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
   State state_ = State::kEmpty;
   std::optional<NPUStream> stream_;  // of the capture
   c10::MempoolId_t id_{0, 0};
+  c10::MempoolId_t pinned_{0, 0};  // the pool of its pinned memory, which it shares with no other graph
+  uint64_t begun_ = 0;             // the ticket of the capture's begin
   aclmdlRI model_ = nullptr;
   std::vector<c10::DataPtr> memory_;  // workspaces
   std::shared_ptr<GraphRandom> random_;

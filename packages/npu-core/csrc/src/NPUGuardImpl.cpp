@@ -57,6 +57,7 @@ struct NPUGuardImpl final : c10::impl::DeviceGuardImplInterface {
   }
 
   c10::Stream getStream(c10::Device device) const override {
+    if (C10_UNLIKELY(device.index() > 0 && device.index() >= device_count())) check_device(device.index());
     return getCurrentNPUStream(device.index()).unwrap();
   }
   c10::Stream getDefaultStream(c10::Device device) const override {

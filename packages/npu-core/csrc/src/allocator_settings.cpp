@@ -24,7 +24,7 @@ struct Key {
   bool as_is = false;             // every value is what npu-core does anyway, or changes no result
 };
 
-constexpr std::array<Key, 19> kKeys{{
+constexpr std::array<Key, 20> kKeys{{
     {"max_split_size_mb", Value::kSize},
     {"max_non_split_rounding_mb", Value::kSize},
     {"large_segment_size_mb", Value::kSize},
@@ -43,6 +43,10 @@ constexpr std::array<Key, 19> kKeys{{
     // Nothing that waits for the device happens under the lock.
     {.name = "release_lock_on_npumalloc", .value = Value::kFlag, .as_is = true},
     {.name = "page_size", .value = Value::kAny, .refused = "npu-core takes pages of 2 MiB"},
+    {.name = "graph_capture_record_stream_reuse",
+     .value = Value::kFlag,
+     .refused = "a captured block that another stream used stays the graph's",
+     .without = "False"},
     {.name = "pin_memory_expandable_segments",
      .value = Value::kFlag,
      .refused = "pinned memory is taken block by block",

@@ -275,6 +275,7 @@ class DevicePool {
   uint64_t settled_ = 0;  // the epoch of the last wait that ended
   c10::CachingDeviceAllocator::DeviceStats stats_;
   MemoryHistory history_;
+  MemoryHistory::Context releasing_;  // the stack of who empties the cache, while it does
   std::vector<OutOfMemoryObserver> observers_;
 };
 

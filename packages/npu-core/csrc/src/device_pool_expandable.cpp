@@ -124,7 +124,7 @@ void DevicePool::unmap(Block* block) {
     segment.mapped -= size;
     segment.arena->reserved -= size;
     uncount_reserved(*segment.arena, segment.small, size);
-    note(MemoryHistory::Entry::SEGMENT_UNMAP, block->ptr, size, segment);
+    note(MemoryHistory::Entry::SEGMENT_UNMAP, block->ptr, size, segment, releasing_);
     if (Block* next = block->next; next && !next->mapped) {
       take_unmapped(next);
       absorb(block, next);

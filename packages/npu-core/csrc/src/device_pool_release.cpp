@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // How a DevicePool gives segments back to the device.
 #include <c10/core/AllocatorConfig.h>
+#include <c10/util/ScopeExit.h>
 
 #include <algorithm>
 #include <functional>
@@ -54,7 +55,7 @@ void DevicePool::release(Block* block) {
   if (block->segment->granule) return unmap(block);
   take(block);
   Segment& segment = *block->segment;
-  note(MemoryHistory::Entry::SEGMENT_FREE, block->ptr, block->size, segment);
+  note(MemoryHistory::Entry::SEGMENT_FREE, block->ptr, block->size, segment, releasing_);
   if (segment.arena->source)
     segment.arena->source->free(block->ptr, block->size, device_, segment.stream);
   else
@@ -157,9 +158,13 @@ Block* DevicePool::retry(const Request& r, Lock& lock) {
 }
 
 void DevicePool::empty_cache(c10::MempoolId_t id) {
+  MemoryHistory::Context context;
+  if (C10_UNLIKELY(history_.on())) context = history_.gather(MemoryHistory::RecordContext::ALL);
   Lock lock(mutex_);
   if (segments_.empty() || captures_ > 0) return;
   const uint64_t epoch = quiesced(lock);
+  const auto forget = c10::make_scope_exit([this] { releasing_ = nullptr; });
+  releasing_ = std::move(context);
   if (id == c10::MempoolId_t(0, 0)) {
     release_all(epoch);
   } else if (auto it = private_.find(id); it != private_.end()) {

@@ -31,23 +31,44 @@ at::Tensor number_at(const c10::Storage& words, int64_t place) {
 
 }  // namespace
 
-GraphRandom::Source& GraphRandom::source_of(NPUGeneratorImpl& generator) {
+GraphRandom::Source* GraphRandom::find(const PhiloxState* sequence) {
   for (Source& source : sources_) {
-    if (source.generator.unsafeGetGeneratorImpl() == &generator) return source;
+    if (source.sequence.get() == sequence) return &source;
   }
-  // Not of the graph's pool: what an operator captured before has left free there, it writes in each replay.
-  const c10::Storage words(c10::Storage::use_byte_size_t{}, kBytes,
-                           memory_outside_pools(kBytes, generator.device()), nullptr, false);
-  auto itself = c10::intrusive_ptr<c10::GeneratorImpl>::reclaim_copy(&generator);
-  return sources_.emplace_back(at::Generator(std::move(itself)), number_at(words, 0), number_at(words, 1));
+  return nullptr;
 }
 
-npu_philox GraphRandom::draw(NPUGeneratorImpl& generator, uint64_t count) {
+GraphRandom::Source& GraphRandom::source_of(const std::shared_ptr<PhiloxState>& sequence,
+                                            c10::Device device) {
+  if (Source* source = find(sequence.get())) return *source;
+  // Not of the graph's pool: what an operator captured before has left free there, it writes in each replay.
+  const c10::Storage words(c10::Storage::use_byte_size_t{}, kBytes, memory_outside_pools(kBytes, device),
+                           nullptr, false);
+  return sources_.emplace_back(sequence, sequence->read().second, number_at(words, 0), number_at(words, 1));
+}
+
+npu_philox GraphRandom::draw(const std::shared_ptr<PhiloxState>& sequence, c10::Device device,
+                             uint64_t count) {
   std::lock_guard lock(mutex_);
-  Source& source = source_of(generator);
+  Source& source = source_of(sequence, device);
   const uint64_t offset = source.drawn;
   source.drawn += NPUGeneratorImpl::rounded(count);
   return {0, offset, source.seed.unsafeGetTensorImpl(), source.offset.unsafeGetTensorImpl()};
+}
+
+uint64_t GraphRandom::offset(const NPUGeneratorImpl& generator) {
+  std::lock_guard lock(mutex_);
+  const Source* source = find(generator.sequence().get());
+  return source ? source->start + source->drawn : generator.sequence()->read().second;
+}
+
+void GraphRandom::set_offset(const NPUGeneratorImpl& generator, uint64_t offset) {
+  std::lock_guard lock(mutex_);
+  Source& source = source_of(generator.sequence(), generator.device());
+  TORCH_CHECK_VALUE(offset >= source.start, "a graph that is captured draws from offset ", source.start,
+                    " of its generator on, and cannot go back to offset ", offset,
+                    ": set the state before the capture.");
+  source.drawn = offset - source.start;
 }
 
 void GraphRandom::refill() {
@@ -55,9 +76,10 @@ void GraphRandom::refill() {
   for (Source& source : sources_) {
     uint64_t words[2];
     {
-      std::lock_guard generator_lock(source.generator.mutex());
-      std::tie(words[0], words[1]) =
-          static_cast<NPUGeneratorImpl*>(source.generator.unsafeGetGeneratorImpl())->draw(source.drawn);
+      std::lock_guard sequence_lock(source.sequence->mutex);
+      words[0] = source.sequence->seed;
+      words[1] = source.sequence->offset;
+      source.sequence->offset += source.drawn;
     }
     // Pinned, so that the copy is in the order of the stream; the allocator keeps it until the copy is done.
     const c10::DataPtr host = getNPUCachingHostAllocator()->allocate(kBytes);
@@ -84,7 +106,11 @@ npu_philox draw_random(NPUGeneratorImpl& generator, uint64_t count) {
       thread_local std::shared_ptr<GraphRandom> kept;
       const RelaxedCapture relaxed;  // of what was kept last the memory may go now
       kept = std::move(random);
-      return kept->draw(generator, count);
+      const auto sequence = [&] {
+        std::lock_guard lock(generator.mutex_);
+        return generator.sequence();
+      }();
+      return kept->draw(sequence, generator.device(), count);
     }
   }
   std::lock_guard lock(generator.mutex_);

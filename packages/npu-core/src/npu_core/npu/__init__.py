@@ -119,6 +119,8 @@ from npu_core.npu.pools import (
     use_mem_pool,
 )
 from npu_core.npu.random import (
+    _get_rng_state_offset,
+    _set_rng_state_offset,
     get_default_generator,
     get_rng_state,
     get_rng_state_all,
@@ -139,6 +141,7 @@ from npu_core.npu.streams import (
     SyncLaunchStream,
     current_stream,
     default_stream,
+    get_stream_from_external,
     set_stream,
     stream,
 )
@@ -244,6 +247,7 @@ __all__ = [
     "get_rng_state",
     "get_rng_state_all",
     "get_soc_version",
+    "get_stream_from_external",
     "get_stream_limit",
     "get_sync_debug_mode",
     "get_task_queue_enable",

@@ -31,6 +31,7 @@ class _TensorType(type):
 
     def __call__(cls, *args: Any, device: Any = "npu") -> torch.Tensor:
         """A tensor of the sizes, or with the data, in `args`; uninitialised if they are sizes."""
+        device = "npu" if device is None else device
         if torch.device(device).type != "npu":
             raise RuntimeError(f"{cls.__name__} makes tensors on npu, got device={device}")
         if len(args) == 1 and not isinstance(args[0], int | torch.Size):

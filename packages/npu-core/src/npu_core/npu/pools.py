@@ -64,12 +64,18 @@ class MemPool:
         _lazy_init()
         compiled = allocator.allocator() if isinstance(allocator, _NPUAllocator) else allocator
         self._pool = _binding.C.MemPool(compiled, use_on_oom, no_split)
+        self._source = compiled
 
     @property
     def id(self) -> tuple[int, int]:
         """What names the pool in snapshots, and for `torch.npu.graph(pool=...)`."""
         first, second = self._pool.id
         return int(first), int(second)
+
+    @property
+    def allocator(self) -> Any:
+        """Where its segments come from: what it was made with. None for the device."""
+        return self._source
 
     def use_count(self) -> int:
         """How many owners and running `use_mem_pool` contexts the pool has."""

@@ -41,6 +41,16 @@ def set_rng_state(new_state: torch.Tensor, device: _Place = "npu") -> None:
     _lazy_call(lambda: _generator(device).set_state(state))
 
 
+def _get_rng_state_offset(device: _Place = "npu") -> int:
+    """How many numbers the generator of `device` has drawn since its seed."""
+    return _generator(device).get_offset()
+
+
+def _set_rng_state_offset(offset: int, device: _Place = "npu") -> None:
+    """Continues the sequence of `device`'s seed at `offset`, a multiple of 4; on first use, if it is not in use yet."""
+    _lazy_call(lambda: _generator(device).set_offset(offset))
+
+
 def set_rng_state_all(new_states: Iterable[torch.Tensor]) -> None:
     """Sets the generators of all devices, in order."""
     for index, state in enumerate(new_states):

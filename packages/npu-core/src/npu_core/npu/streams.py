@@ -22,12 +22,13 @@ class Event(torch.Event):
     """
 
     _interprocess = False
+    _timing = False
 
     def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> "Event":
         if interprocess and enable_timing:
             raise ValueError("an event for several processes has no timing: set enable_timing or interprocess")
         event = super().__new__(cls, device="npu", enable_timing=enable_timing, blocking=blocking)
-        event._interprocess = interprocess
+        event._interprocess, event._timing = interprocess, enable_timing
         return event
 
     @property
@@ -56,6 +57,8 @@ class Event(torch.Event):
 
     def elapsed_time(self, end_event: torch.Event) -> float:
         """Milliseconds from this event to `end_event`; both with timing and completed, else ValueError."""
+        if not (self._timing and getattr(end_event, "_timing", True)):
+            raise ValueError("elapsed_time needs two events that were made with enable_timing=True")
         return float(_binding.C.event_elapsed_time(self.event_id, end_event.event_id))
 
     def recorded_time(self) -> int:
@@ -219,6 +222,11 @@ class StreamContext:
             set_stream(self._there)
         if self._before is not None:
             set_stream(self._before)
+
+
+def get_stream_from_external(data_ptr: int, device: Device = None) -> ExternalStream:
+    """The stream of another library whose aclrtStream is at `data_ptr`: `ExternalStream`, by torch's name for it."""
+    return ExternalStream(data_ptr, device)
 
 
 def stream(stream: torch.Stream | None) -> StreamContext:
