@@ -110,6 +110,28 @@ def test_pinned_memory_is_counted_in_powers_of_two_with_its_time(npu: Any) -> No
     assert freed["host_free_time.count"] - after["host_free_time.count"] == 2
 
 
+BACKGROUND = """
+import torch
+torch.npu.memory._set_allocator_settings("pinned_use_background_threads:True")
+for _ in range(20):
+    x = torch.ones(1 << 16).pin_memory()
+    y = x.to("npu", non_blocking=True)
+    del x
+z = torch.randn(256, 256, device="npu")
+for _ in range(20): z = z @ z * 0.01
+x = torch.ones(1 << 20).pin_memory()
+assert x.is_pinned() and y[0].item() == 1
+y = x.to("npu", non_blocking=True)
+del x
+"""
+
+
+def test_torchs_thread_for_pinned_memory_is_quiet_to_the_end_of_the_process(site: Any) -> None:
+    done = site.python(BACKGROUND, NPU_RUNTIME="sim")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "xception" not in done.stderr
+
+
 def test_requests_beyond_all_memory_leave_the_device_usable(npu: Any) -> None:
     x = torch.zeros(100, device="npu")
     for gigabytes in (800_000_000, 8_000_000_000):
