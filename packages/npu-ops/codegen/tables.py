@@ -30,6 +30,8 @@ from .errors import TableError
 from .expressions import Apply, parse_call
 
 _FIELDS = {"call", "scalar", "shape", "otherwise"}
+#: In ``fallback.yaml``: every operator that has a kernel, for the dtypes that the kernel does not take.
+EVERY = "*"
 
 
 @dataclass(frozen=True)

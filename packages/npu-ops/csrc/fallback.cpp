@@ -14,11 +14,17 @@
 namespace npu::ops {
 namespace {
 
-// Why the CPU computes "aten::mm.out", or null if it is not declared.
-const char* reason_of(std::string_view key) {
+// Why the CPU computes "aten::mm.out", or null if no line names it.
+const char* named_reason(std::string_view key) {
   for (const FallbackReason* f = kFallbacks; f->op; ++f)
     if (key == f->op) return f->reason;
   return nullptr;
+}
+
+// The same, or the reason of all operators that no line names: only dtypes send those here.
+const char* reason_of(std::string_view key) {
+  const char* reason = named_reason(key);
+  return reason ? reason : named_reason("*");
 }
 
 // The device of the operands. RuntimeError if they are on several: the CPU's
@@ -72,18 +78,13 @@ c10::Device note(const std::string& name, const char* reason, const torch::jit::
   return device;
 }
 
-}  // namespace
-
-void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  const std::string name = toString(op.operator_name());
-  const c10::Device device = note(name, reason_of(name), *stack, op.schema().arguments().size());
-  replace_generator(op.schema(), device, stack);
-  at::native::cpu_fallback(op, stack);
+bool writes(const c10::Argument& a) {
+  const bool told = a.alias_info() && a.alias_info()->isWrite();
+  return told || a.name() == "running_mean" || a.name() == "running_var";
 }
 
-// at::native::cpu_fallback knows dense tensors only.
-namespace {
-
+// Also for what at::native::cpu_fallback does not know: tensors that are not dense, and writes that the
+// schema does not tell.
 void moved_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack, const char* reason) {
   const auto& arguments = op.schema().arguments();
   const size_t n = arguments.size(), first = stack->size() - n;
@@ -105,7 +106,7 @@ void moved_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack, con
     }
     if (!given.isTensor()) continue;
     at::Tensor here = given.toTensor(), there = on_host(here);
-    if (arguments[i].alias_info() && arguments[i].alias_info()->isWrite()) written.emplace_back(here, there);
+    if (here.defined() && writes(arguments[i])) written.emplace_back(here, there);
     given = there;
   }
   op.callBoxed(stack);
@@ -128,6 +129,15 @@ void moved_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack, con
 
 }  // namespace
 
+void cpu_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  const std::string name = toString(op.operator_name());
+  // Its schema does not tell that it writes the running statistics.
+  if (op.schema().name() == "aten::native_batch_norm") return moved_fallback(op, stack, reason_of(name));
+  const c10::Device device = note(name, reason_of(name), *stack, op.schema().arguments().size());
+  replace_generator(op.schema(), device, stack);
+  at::native::cpu_fallback(op, stack);
+}
+
 void sparse_fallback(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   moved_fallback(op, stack, "CANN computes nothing on sparse tensors");
 }
@@ -146,8 +156,11 @@ c10::OperatorHandle declared_fallback(const char* name) {
   const std::string key = std::string("aten::") + name;
   if (!reason_of(key)) throw;
   const size_t dot = key.find('.');
-  return c10::Dispatcher::singleton().findSchemaOrThrow(key.substr(0, dot).c_str(),
-                                                        dot == key.npos ? "" : key.c_str() + dot + 1);
+  const auto op = c10::Dispatcher::singleton().findSchema(
+      {key.substr(0, dot), dot == key.npos ? std::string() : key.substr(dot + 1)});
+  // What torch has for accelerators only, the CPU cannot answer.
+  if (!op || !op->hasComputedKernelForDispatchKey(c10::DispatchKey::CPU)) throw;
+  return *op;
 }
 
 }  // namespace npu::ops

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One step of an LSTM or a GRU from the products of its matrices, as PyTorch's recurrent layers call them.
-// CANN has the LSTM's in one launch; the GRU's is made of others.
+// CANN has the LSTM's in one launch for two dtypes; in others, and the GRU's, it is made of others.
+// Forward AD goes through the parts too: torch has no tangents of the fused steps.
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/_thnn_fused_gru_cell_ops.h>
+#include <ATen/ops/_thnn_fused_lstm_cell_ops.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/DeviceGuard.h>
 
 #include "aclnn_ops.h"
@@ -18,16 +22,48 @@ namespace {
 
 using MaybeTensor = std::optional<at::Tensor>;
 using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+using Two = std::tuple<at::Tensor, at::Tensor>;
 using Five = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
 constexpr DtypeSet kCell = dtypes("fh");
 
 at::Tensor defined(const MaybeTensor& t) { return t ? *t : at::Tensor(); }
 
+at::Tensor plus(const at::Tensor& t, const MaybeTensor& bias) {
+  return defined(bias).defined() ? t + *bias : t;
+}
+
+// The gates are input, forget, new and output gate, as CANN leaves them.
+Three lstm_parts(const at::Tensor& input, const at::Tensor& hidden, const at::Tensor& cx,
+                 const MaybeTensor& input_bias, const MaybeTensor& hidden_bias) {
+  const auto sums = (plus(input, input_bias) + plus(hidden, hidden_bias)).chunk(4, 1);
+  const at::Tensor in = at::sigmoid(sums[0]), forget = at::sigmoid(sums[1]), made = at::tanh(sums[2]),
+                   out = at::sigmoid(sums[3]);
+  const at::Tensor cy = at::addcmul(forget * cx, in, made);
+  return {out * at::tanh(cy), cy, at::cat({in, forget, made, out}, 1)};
+}
+
+Three lstm_parts_backward(const at::Tensor& grad_hy, const at::Tensor& grad_cy, const at::Tensor& cx,
+                          const at::Tensor& cy, const at::Tensor& gates) {
+  const auto g = gates.chunk(4, 1);
+  const at::Tensor &in = g[0], &forget = g[1], &made = g[2], &out = g[3], state = at::tanh(cy);
+  at::Tensor d_state = grad_cy;
+  if (grad_hy.defined()) {
+    const at::Tensor through = grad_hy * out * (1 - state * state);
+    d_state = grad_cy.defined() ? grad_cy + through : through;
+  }
+  const at::Tensor d_out = grad_hy.defined() ? grad_hy * state : at::zeros_like(cy);
+  const at::Tensor d_gates = at::cat({d_state * made * in * (1 - in), d_state * cx * forget * (1 - forget),
+                                      d_state * in * (1 - made * made), d_out * out * (1 - out)},
+                                     1);
+  return {d_gates, d_state * forget, d_gates.sum(0)};
+}
+
 Three lstm_cell(const at::Tensor& input, const at::Tensor& hidden, const at::Tensor& cx,
                 const MaybeTensor& input_bias, const MaybeTensor& hidden_bias) {
   static constexpr const char* op = "lstm_cell";
   c10::DeviceGuard guard(common_device(op, false, input, hidden, cx, input_bias, hidden_bias));
+  if (!(kCell & bit(cx.scalar_type()))) return lstm_parts(input, hidden, cx, input_bias, hidden_bias);
   for (const at::Tensor& t : {input, hidden, cx}) check_dtype(op, t, kCell);
   Three r{empty(cx.sizes(), cx.scalar_type()), empty(cx.sizes(), cx.scalar_type()),
           empty(input.sizes(), input.scalar_type())};
@@ -43,27 +79,25 @@ Three lstm_cell_backward(const MaybeTensor& grad_hy, const MaybeTensor& grad_cy,
   static constexpr const char* op = "lstm_cell_backward";
   if (!defined(grad_hy).defined() && !defined(grad_cy).defined()) return {};
   c10::DeviceGuard guard(common_device(op, false, grad_hy, grad_cy, cx, cy, gates));
-  check_dtype(op, cx, kCell);
-  Three r{empty(gates.sizes(), gates.scalar_type()), empty(cx.sizes(), cx.scalar_type()),
-          empty({gates.size(1)}, gates.scalar_type())};
+  const bool fused = kCell & bit(cx.scalar_type());
+  Three r = fused ? Three{empty(gates.sizes(), gates.scalar_type()), empty(cx.sizes(), cx.scalar_type()),
+                          empty({gates.size(1)}, gates.scalar_type())}
+                  : lstm_parts_backward(defined(grad_hy), defined(grad_cy), cx, cy, gates);
   auto& [grad_gates, grad_cx, grad_bias] = r;
-  if (cx.numel())
+  if (fused && cx.numel())
     launch<aclnnThnnFusedLstmCellBackward>(defined(grad_hy), defined(grad_cy), cx, cy, gates, has_bias,
                                            grad_gates, grad_cx, grad_bias);
-  else
+  else if (fused)
     grad_bias.zero_();
   if (!has_bias) grad_bias = at::Tensor();
   return r;
 }
 
 // The workspace holds reset, update and new gate, the state before, and the new gate's product of the state.
-std::tuple<at::Tensor, at::Tensor> gru_cell(const at::Tensor& input, const at::Tensor& hidden,
-                                            const at::Tensor& hx, const MaybeTensor& input_bias,
-                                            const MaybeTensor& hidden_bias) {
+Two gru_cell(const at::Tensor& input, const at::Tensor& hidden, const at::Tensor& hx,
+             const MaybeTensor& input_bias, const MaybeTensor& hidden_bias) {
   c10::DeviceGuard guard(common_device("gru_cell", false, input, hidden, hx, input_bias, hidden_bias));
-  const at::Tensor a = defined(input_bias).defined() ? input + *input_bias : input;
-  const at::Tensor b = defined(hidden_bias).defined() ? hidden + *hidden_bias : hidden;
-  const auto i = a.chunk(3, 1), h = b.chunk(3, 1);
+  const auto i = plus(input, input_bias).chunk(3, 1), h = plus(hidden, hidden_bias).chunk(3, 1);
   const at::Tensor reset = at::sigmoid(i[0] + h[0]), update = at::sigmoid(i[1] + h[1]);
   const at::Tensor made = at::tanh(at::addcmul(i[2], reset, h[2]));
   return {at::addcmul(made, update, hx - made), at::cat({reset, update, made, hx, h[2]}, 1)};
@@ -86,7 +120,26 @@ Five gru_cell_backward(const at::Tensor& grad, const at::Tensor& workspace, bool
   return {d_input, d_hidden, grad * update, input_bias, hidden_bias};
 }
 
+// A fused step at the autograd key: by its parts if an operand has a tangent, else as torch differentiates
+// it.
+template <class Op, auto Parts, class Result>
+Result derived(c10::DispatchKeySet keys, const at::Tensor& input, const at::Tensor& hidden,
+               const at::Tensor& state, const MaybeTensor& input_bias, const MaybeTensor& hidden_bias) {
+  for (const at::Tensor& t : {input, hidden, state, defined(input_bias), defined(hidden_bias)})
+    if (t.defined() && t._fw_grad(/*level=*/0).defined())
+      return Parts(input, hidden, state, input_bias, hidden_bias);
+  // Ours stands in torch's place at this key; torch's own is still at the one for devices without a name.
+  const auto torchs = c10::DispatchKeySet(c10::DispatchKey::AutogradOther);
+  return Op::redispatch((keys & c10::after_autograd_keyset) | torchs, input, hidden, state, input_bias,
+                        hidden_bias);
+}
+
 }  // namespace
+
+TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {
+  m.impl("_thnn_fused_lstm_cell", TORCH_FN((derived<at::_ops::_thnn_fused_lstm_cell, lstm_parts, Three>)));
+  m.impl("_thnn_fused_gru_cell", TORCH_FN((derived<at::_ops::_thnn_fused_gru_cell, gru_cell, Two>)));
+}
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_thnn_fused_lstm_cell", lstm_cell>(m);

@@ -6,12 +6,15 @@ import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from codegen.emit import kernels_in
-from codegen.tables import read_fallbacks, read_tables
+from codegen.tables import EVERY, read_fallbacks, read_tables
 from opinfo import Outcome, check_forms, compare, infos, run, samples
 
 PACKAGE = Path(__file__).parents[1]
@@ -33,7 +36,7 @@ def name_of(key: str) -> str:
 
 
 #: Lines that an entry of op_db reaches under its own name.
-NAMED = sorted(k for k in REASONS if k not in PARTLY and infos(name_of(k)))
+NAMED = sorted(k for k in REASONS if k != EVERY and k not in PARTLY and infos(name_of(k)))
 
 
 def used() -> set[str]:
@@ -69,6 +72,41 @@ def test_dtypes_that_cann_lacks_are_the_cpus_and_others_the_devices() -> None:
     torch.mm(wide.npu(), wide.npu().t(), out=out)
     compare(out, wide @ wide.t(), "complex128 out=")
     assert used() == {"mm"}
+
+
+DOUBLE, COMPLEX = torch.linspace(-3, 3, 12, dtype=torch.float64).view(3, 4), torch.arange(6).view(2, 3) * (1 + 2j)
+#: Calls in dtypes that CANN's operators lack, none of which a line names; the operator that the CPU is asked for.
+LACKED: dict[str, tuple[str, torch.Tensor, Callable[[torch.Tensor], Any]]] = {
+    "an activation": ("relu", DOUBLE, torch.relu),
+    "in place": ("elu", DOUBLE, lambda x: F.elu(x.clone(), inplace=True)),
+    "two results": ("sort", DOUBLE, lambda x: tuple(torch.sort(x))),
+    "two outs": (
+        "max",
+        DOUBLE,
+        lambda x: torch.max(x, 1, out=(x.new_empty(0), torch.empty(0, dtype=torch.int64).to(x.device))),
+    ),
+    "places": ("sort", DOUBLE, torch.argsort),
+    "running statistics": ("native_batch_norm", DOUBLE, lambda x: statistics(x)),
+    "a list": ("cat", COMPLEX.to(torch.complex128), lambda x: torch.cat([x, x])),
+    "optional indices": ("index", COMPLEX.to(torch.complex128), lambda x: x[:, torch.tensor([2, 0], device=x.device)]),
+    "a factory": ("arange", DOUBLE.char(), lambda x: torch.arange(5, dtype=x.dtype, device=x.device)),
+    "short integers": ("neg", DOUBLE.to(torch.uint8), torch.neg),
+}
+
+
+def statistics(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    mean, var = torch.zeros_like(x[0]), torch.ones_like(x[0])
+    return F.batch_norm(x, mean, var, training=True), mean, var
+
+
+@pytest.mark.parametrize("name", LACKED)
+def test_dtypes_that_no_line_names_are_the_cpus_too(name: str) -> None:
+    operator, x, call = LACKED[name]
+    torch.npu.reset_fallback_report()
+    compare(call(x.npu()), call(x), name)
+    rows = torch.npu.fallback_report()
+    assert {row.reason for row in rows} == {REASONS[EVERY]}
+    assert operator in used()
 
 
 def test_forms_that_change_their_operand_change_it() -> None:

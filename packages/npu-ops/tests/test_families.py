@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +70,40 @@ def test_a_recurrent_layer_of_two_directions(layer: Any, bias: bool) -> None:
         torch.testing.assert_close(a.grad.cpu(), b, rtol=1e-3, atol=1e-4)
     one, other = (s if isinstance(s, Tensor) else s[1] for s in (got_state, state))
     torch.testing.assert_close(one.cpu(), other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
+def test_a_recurrent_layer_in_a_dtype_that_the_fused_cell_lacks(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    net, x = torch.nn.LSTM(4, 5, proj_size=3, dtype=dtype), torch.randn(3, 2, 4, dtype=dtype)
+    found = []
+    for device in ("cpu", "npu"):
+        there = copy.deepcopy(net).to(device)
+        out, (hidden, cell) = there(x.to(device))
+        grads = torch.autograd.grad(out.square().sum() + cell.sum(), list(there.parameters()))
+        found.append([t.detach().cpu() for t in (out, hidden, cell, *grads)])
+    for mine, theirs in zip(*reversed(found), strict=True):
+        torch.testing.assert_close(mine, theirs, **{"rtol": 4e-2, "atol": 4e-2} if dtype == torch.bfloat16 else {})
+
+
+@pytest.mark.parametrize("cell", [torch.nn.LSTMCell, torch.nn.GRUCell])
+def test_derivatives_forward_and_of_the_second_order_of_a_recurrent_cell(cell: Any) -> None:
+    torch.manual_seed(0)
+    net, x, tangent = cell(4, 5), torch.randn(2, 4), torch.randn(2, 4)
+    there = copy.deepcopy(net).npu()
+
+    def state(net: torch.nn.Module, x: Tensor) -> Tensor:
+        out = net(x)
+        return out if isinstance(out, Tensor) else out[0] + out[1]
+
+    here, npu = functools.partial(state, net), functools.partial(state, there)
+    for mine, theirs in zip(
+        torch.func.jvp(npu, (x.npu(),), (tangent.npu(),)), torch.func.jvp(here, (x,), (tangent,)), strict=True
+    ):
+        torch.testing.assert_close(mine.cpu(), theirs)
+    for second in (torch.func.hessian, lambda f: torch.func.jacrev(torch.func.jacrev(f))):
+        mine, theirs = second(lambda x: npu(x).sum())(x.npu()), second(lambda x: here(x).sum())(x)
+        torch.testing.assert_close(mine.cpu(), theirs)
 
 
 @pytest.mark.parametrize("full", [True, False])

@@ -117,6 +117,12 @@ def test_a_fallback_stands_for_all_forms_and_leaves_kernels_alone() -> None:
     assert '{"aten::mm.out", "b"}' in text
 
 
+def test_a_star_is_the_reason_of_all_kernels_that_no_line_names() -> None:
+    text = emit.fallbacks({"*": "a dtype", "igamma.out": "a"}, model())
+    assert '{"*", "a dtype"}' in text
+    assert 'm.impl("*"' not in text
+
+
 def test_expressions_take_keywords_as_names() -> None:
     assert parse("f(from, 'a b', -1, 2.5, null, g(x))", "here") == Apply(
         "f", (Name("from"), Literal("a b"), Literal(-1), Literal(2.5), Literal(None), Apply("g", (Name("x"),)))
