@@ -4,13 +4,18 @@
 // kind come from their parts.
 #include <ATen/core/Reduction.h>
 #include <ATen/ops/cosine_embedding_loss_native.h>
-#include <ATen/ops/cov_native.h>
 #include <ATen/ops/instance_norm_native.h>
 #include <ATen/ops/mul.h>
+#include <ATen/ops/poisson_nll_loss_native.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/view_as_complex.h>
+#include <ATen/ops/view_as_real.h>
 #include <ATen/ops/where.h>
+#include <c10/core/DefaultDtype.h>
 #include <torch/library.h>
+
+#include <algorithm>
 
 #include "kernel.h"
 
@@ -42,15 +47,58 @@ at::Tensor cosine_embedding_loss_npu(const at::Tensor& one, const at::Tensor& ot
   return reduction == at::Reduction::Sum ? loss.sum() : loss;
 }
 
+// Integers become floating-point numbers once.
+at::Tensor poisson_nll_loss_npu(const at::Tensor& input, const at::Tensor& target, bool log_input, bool full,
+                                double eps, int64_t reduction) {
+  auto real = [](const at::Tensor& t) {
+    const bool whole = at::isIntegralType(t.scalar_type(), /*includeBool=*/false);
+    return whole ? t.to(c10::get_default_dtype_as_scalartype()) : t;
+  };
+  return at::native::poisson_nll_loss(real(input), real(target), log_input, full, eps, reduction);
+}
+
+// Complex numbers times or over real ones, without making those complex.
+template <class F>
+at::Tensor of_parts(const at::Tensor& x, const at::Tensor& real, F f) {
+  if (!x.is_complex()) return f(x, real);
+  return at::view_as_complex(f(at::view_as_real(x.resolve_conj()), real.unsqueeze(-1)));
+}
+at::Tensor times(const at::Tensor& x, const at::Tensor& real) {
+  return of_parts(x, real, [](const at::Tensor& a, const at::Tensor& b) { return a.mul(b); });
+}
+at::Tensor over(const at::Tensor& x, const at::Tensor& real) {
+  return of_parts(x, real, [](const at::Tensor& a, const at::Tensor& b) { return a.div(b); });
+}
+
+// The rows' products with rows whose weights are real. With `rows` conjugated, and not the others, it is the
+// transposed one, and takes no launches for it.
+at::Tensor gram(const at::Tensor& rows, const at::Tensor& weighted) {
+  return rows.is_complex() ? rows.conj().matmul(weighted.t()).t() : rows.matmul(weighted.t());
+}
+
+void warn_of_freedom() {
+  TORCH_WARN(
+      "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of "
+      "observations.");
+}
+
+// Without weights nothing of the device is read.
+at::Tensor cov_of(const at::Tensor& rows, int64_t correction) {
+  const int64_t n = rows.size(1);
+  const at::Tensor centered = rows.sub(rows.sum(1, /*keepdim=*/true).div(n));
+  if (n <= correction) warn_of_freedom();
+  return gram(centered, centered).div(std::max<int64_t>(n - correction, 0)).squeeze();
+}
+
 // The checks that read the device are PyTorch's.
 at::Tensor cov_npu(const at::Tensor& self, int64_t correction, const MaybeTensor& frequencies,
                    const MaybeTensor& reliabilities) {
   const bool f = frequencies && frequencies->defined(), a = reliabilities && reliabilities->defined();
-  if (!f && !a) return at::native::cov(self, correction, frequencies, reliabilities);
   TORCH_CHECK(self.dim() <= 2, "cov(): expected input to have two or fewer dimensions but got an input with ",
               self.dim(), " dimensions");
   TORCH_CHECK(self.scalar_type() != at::kBool, "cov(): bool dtype is not supported for input");
   const at::Tensor rows = self.dim() < 2 ? self.reshape({1, -1}) : self;
+  if (!f && !a) return cov_of(rows, correction);
   const int64_t n = rows.size(1);
   auto check = [n](const at::Tensor& w, const char* name, bool fits, const char* kind) {
     TORCH_CHECK(w.dim() <= 1, "cov(): expected ", name, " to have one or fewer dimensions but got ", name,
@@ -68,14 +116,14 @@ at::Tensor cov_npu(const at::Tensor& self, int64_t correction, const MaybeTensor
   const at::Tensor w = !a ? *frequencies : f ? at::mul(*frequencies, *reliabilities) : *reliabilities;
   const at::Tensor total = w.sum();
   TORCH_CHECK(total.item<double>() != 0, "cov(): weights sum to zero, can't be normalized");
-  const at::Tensor centered = rows.sub(at::mul(rows, w).sum(1).div(total).unsqueeze(1));
+  const at::Tensor centered = rows.sub(over(times(rows, w).sum(1, /*keepdim=*/true), total));
   at::Tensor norm = a && correction != 0 ? total.sub(at::mul(w, *reliabilities).sum().div(total), correction)
                                          : total.sub(correction);
   if (norm.item<double>() <= 0) {
-    TORCH_WARN("cov(): degrees of freedom is <= 0");
+    warn_of_freedom();
     norm = norm.mul(0);
   }
-  return centered.matmul(at::mul(centered, w).t().conj()).div(norm).squeeze();
+  return over(gram(centered, times(centered, w)), norm).squeeze();
 }
 
 // Every sample has weights of its own inside, whose gradients are summed: in halves each would be rounded
@@ -97,12 +145,14 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   m.impl("instance_norm", instance_norm_npu);
   m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
   m.impl("cov", cov_npu);
+  m.impl("poisson_nll_loss", poisson_nll_loss_npu);
 }
 
 TORCH_LIBRARY_IMPL(aten, AutogradPrivateUse1, m) {
   m.impl("instance_norm", instance_norm_npu);
   m.impl("cosine_embedding_loss", cosine_embedding_loss_npu);
   m.impl("cov", cov_npu);
+  m.impl("poisson_nll_loss", poisson_nll_loss_npu);
 }
 
 }  // namespace npu::ops

@@ -17,9 +17,7 @@
 #include <ATen/ops/min.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/remainder.h>
-#include <ATen/ops/sqrt.h>
 #include <ATen/ops/sum.h>
-#include <ATen/ops/var_mean.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
@@ -37,12 +35,6 @@ at::Tensor remainder_scalar_tensor(const c10::Scalar& self, const at::Tensor& ot
 }
 
 at::Tensor count_nonzero(const at::Tensor& self, at::IntArrayRef dim) { return at::sum(self.ne(0), dim); }
-
-Two std_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
-             const std::optional<c10::Scalar>& correction, bool keepdim) {
-  auto [var, mean] = at::var_mean(self, dim, correction, keepdim);
-  return {var.sqrt_(), mean};
-}
 
 at::Tensor& index_fill_tensor(at::Tensor& self, int64_t dim, const at::Tensor& index,
                               const at::Tensor& value) {
@@ -162,7 +154,6 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_weight_int8pack_mm", int8_product>(m);
   impl<"remainder.Scalar_Tensor", remainder_scalar_tensor>(m);
   impl<"count_nonzero.dim_IntList", count_nonzero>(m);
-  impl<"std_mean.correction", std_mean>(m);
   impl<"index_fill_.int_Tensor", index_fill_tensor>(m);
   impl<"unfold_backward", unfold_backward>(m);
   impl<"_prelu_kernel", prelu>(m);

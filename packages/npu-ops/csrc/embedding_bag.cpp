@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bags of embeddings, and their gradients as sums of rows.
+#include <ATen/ops/_embedding_bag_sparse_backward.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/DeviceGuard.h>
@@ -58,23 +59,30 @@ at::Tensor frequency(const at::Tensor& indices, int64_t rows, const at::TensorOp
   return counts.index_select(0, indices);
 }
 
-at::Tensor dense_backward(const at::Tensor& grad, const at::Tensor& indices, const at::Tensor& bag_of,
+// Halves are summed in float32.
+at::Tensor unrounded(const at::Tensor& t) {
+  return at::isReducedFloatingType(t.scalar_type()) ? cast(t, at::kFloat) : t;
+}
+
+at::Tensor dense_backward(const at::Tensor& given, const at::Tensor& indices, const at::Tensor& bag_of,
                           const at::Tensor& sizes, const at::Tensor& largest, int64_t rows,
                           bool scale_by_frequency, int64_t mode, const MaybeTensor& each, int64_t padding) {
-  c10::DeviceGuard guard(common_device("embedding_bag_dense_backward", false, grad, indices, bag_of, each));
+  c10::DeviceGuard guard(common_device("embedding_bag_dense_backward", false, given, indices, bag_of, each));
+  const at::Tensor grad = unrounded(given);
   at::Tensor out = at::zeros({rows, grad.size(1)}, grad.options());
-  if (indices.numel() == 0 || grad.numel() == 0) return out;
+  if (indices.numel() == 0 || grad.numel() == 0) return cast(out, given.scalar_type());
   if (mode == kMax) {
     // A bag of nothing has no largest row.
     const at::Tensor some = sizes.gt(0).unsqueeze(1).to(grad.scalar_type());
-    return out.scatter_add_(0, largest.to(at::kLong).clamp_min(0), grad.mul(some));
+    out.scatter_add_(0, largest.to(at::kLong).clamp_min(0), grad.mul(some));
+    return cast(out, given.scalar_type());
   }
   at::Tensor share = grad.index_select(0, bag_of);
   if (mode == kMean) share = share.div(sizes.index_select(0, bag_of).unsqueeze(1).to(grad.scalar_type()));
   if (each && each->defined()) share = share.mul(each->unsqueeze(1));
   if (scale_by_frequency) share = share.div(frequency(indices, rows, grad.options()).unsqueeze(1));
   if (padding >= 0) share = share.masked_fill(indices.eq(padding).unsqueeze(1), 0);
-  return out.index_add_(0, indices, share);
+  return cast(out.index_add_(0, indices, share), given.scalar_type());
 }
 
 // Each index's bag, of bags that begin at `offsets`: the number of bags that have begun, less one.
@@ -88,12 +96,12 @@ at::Tensor backward(const at::Tensor& grad, const at::Tensor& indices, const at:
                     const at::Tensor& bag_of, const at::Tensor& sizes, const at::Tensor& largest,
                     int64_t rows, bool scale_by_frequency, int64_t mode, bool sparse, const MaybeTensor& each,
                     int64_t padding) {
-  TORCH_CHECK_NOT_IMPLEMENTED(!sparse,
-                              "embedding_bag: sparse gradients are not implemented for npu tensors; pass "
-                              "sparse=False");
   c10::DeviceGuard guard(
       common_device("embedding_bag_backward", false, grad, indices, offsets, bag_of, each));
   const at::Tensor bags = bag_of.numel() || mode == kMax ? bag_of : bags_of(indices, offsets);
+  if (sparse)  // torch refuses those of maxima
+    return at::_embedding_bag_sparse_backward(grad, indices, offsets, bags, sizes, rows, scale_by_frequency,
+                                              mode, each, padding);
   return dense_backward(grad, indices, bags, sizes, largest, rows, scale_by_frequency, mode, each, padding);
 }
 
@@ -105,7 +113,9 @@ at::Tensor weights_backward(const at::Tensor& grad, const at::Tensor& weight, co
       common_device("embedding_bag_per_sample_weights_backward", false, grad, weight, indices));
   if (indices.numel() == 0) return at::zeros({0}, grad.options());
   const at::Tensor bags = bag_of.numel() ? bag_of : bags_of(indices, offsets);
-  at::Tensor r = grad.index_select(0, bags).mul(weight.index_select(0, indices)).sum(1);
+  const at::Tensor products =
+      unrounded(grad.index_select(0, bags)).mul(unrounded(weight.index_select(0, indices)));
+  const at::Tensor r = products.sum(1, /*keepdim=*/false, grad.scalar_type());
   return padding >= 0 ? r.masked_fill(indices.eq(padding), 0) : r;
 }
 

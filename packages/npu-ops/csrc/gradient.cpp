@@ -7,8 +7,10 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gradient_native.h>
 #include <ATen/ops/lerp.h>
+#include <c10/core/DefaultDtype.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -43,22 +45,65 @@ at::Tensor even(const at::Tensor& x, int64_t d, double step, int64_t order) {
   return joined(ends, inner, d, order);
 }
 
-at::Tensor uneven(const at::Tensor& x, int64_t d, const at::Tensor& places, int64_t order) {
+// The places of one dimension: how far it is from each to the next, and what part that is of the way to the
+// one after it.
+struct Places {
+  at::Tensor steps, part;
+};
+
+Places places_of(const at::Tensor& p) {
+  const int64_t n = p.size(0);
+  const at::Tensor steps = p.narrow(0, 1, n - 1).sub(p.narrow(0, 0, n - 1));
+  return {steps, steps.narrow(0, 0, n - 2).div(p.narrow(0, 2, n - 2).sub(p.narrow(0, 0, n - 2)))};
+}
+
+// All dimensions' at once, one after the other. What is computed from one dimension's places and the next
+// one's is not read; if it is infinite, its gradient would be NaN, so none may be wanted.
+std::vector<Places> places_of(at::TensorList places, c10::ScalarType dtype) {
+  std::vector<Places> r;
+  const bool apart = places.size() == 1 || std::any_of(places.begin(), places.end(),
+                                                       [](const at::Tensor& p) { return p.requires_grad(); });
+  if (apart) {
+    for (const at::Tensor& p : places) r.push_back(places_of(p.to(dtype)));
+    return r;
+  }
+  const Places all = places_of(at::cat(places).to(dtype));
+  int64_t at = 0;
+  for (const at::Tensor& p : places) {
+    const int64_t n = p.size(0);
+    r.push_back({all.steps.narrow(0, at, n - 1), all.part.narrow(0, at, n - 2)});
+    at += n;
+  }
+  return r;
+}
+
+at::Tensor uneven(const at::Tensor& x, int64_t d, const Places& places, int64_t order) {
   const int64_t n = x.size(d);
-  at::DimVector sizes(static_cast<size_t>(x.dim()), 1);
-  sizes[static_cast<size_t>(d)] = n - 1;
-  const at::Tensor steps = places.narrow(0, 1, n - 1).sub(places.narrow(0, 0, n - 1)).view(sizes);
-  const at::Tensor slopes = x.narrow(d, 1, n - 1).sub(x.narrow(d, 0, n - 1)).div(steps);
-  const at::Tensor before = steps.narrow(d, 0, n - 2), after = steps.narrow(d, 1, n - 2);
-  const at::Tensor inner =
-      at::lerp(slopes.narrow(d, 0, n - 2), slopes.narrow(d, 1, n - 2), before.div(before.add(after)));
-  return joined(ends_of(slopes, d), inner, d, order);
+  auto along = [&](const at::Tensor& t) {
+    at::DimVector sizes(static_cast<size_t>(x.dim()), 1);
+    sizes[static_cast<size_t>(d)] = t.size(0);
+    return t.view(sizes);
+  };
+  const at::Tensor slopes = x.narrow(d, 1, n - 1).sub(x.narrow(d, 0, n - 1)).div(along(places.steps));
+  const at::Tensor one = slopes.narrow(d, 0, n - 2), next = slopes.narrow(d, 1, n - 2);
+  const at::Tensor part = along(places.part);
+  return joined(ends_of(slopes, d),
+                x.is_complex() ? one.add(next.sub(one).mul(part)) : at::lerp(one, next, part), d, order);
+}
+
+// What the gradient is computed in: float32 of halves, which are rounded once, and of integers.
+c10::ScalarType computed_in(const at::Tensor& self) {
+  if (at::isReducedFloatingType(self.scalar_type())) return at::kFloat;
+  const bool whole = at::isIntegralType(self.scalar_type(), /*includeBool=*/true);
+  return whole ? c10::get_default_dtype_as_scalartype() : self.scalar_type();
+}
+c10::ScalarType given_in(const at::Tensor& self) {
+  return at::isReducedFloatingType(self.scalar_type()) ? self.scalar_type() : computed_in(self);
 }
 
 // The dimensions, counted from the front; nothing if PyTorch would refuse the call or has a case of its own.
 std::optional<Dims> dims_of(const at::Tensor& self, at::IntArrayRef dims, int64_t order) {
   if (self.dim() == 0 || order < 1 || order > 2 || self.scalar_type() == at::kBool) return std::nullopt;
-  if (order == 2 && at::isReducedFloatingType(self.scalar_type())) return std::nullopt;  // would round twice
   Dims found;
   for (int64_t d : dims) {
     if (d < -self.dim() || d >= self.dim()) return std::nullopt;
@@ -80,11 +125,13 @@ std::optional<Results> by_steps(const at::Tensor& self, at::ArrayRef<c10::Scalar
                                 int64_t order) {
   const auto ds = dims_of(self, dims, order);
   if (!ds || (steps.size() != 1 && steps.size() != ds->size())) return std::nullopt;
+  if (std::any_of(steps.begin(), steps.end(), [](const c10::Scalar& s) { return s.isComplex(); }))
+    return std::nullopt;
   Results r;
+  const at::Tensor x = self.to(computed_in(self));
   for (size_t i = 0; i < ds->size(); ++i) {
     const c10::Scalar& step = steps[steps.size() == 1 ? 0 : i];
-    if (step.isComplex()) return std::nullopt;
-    r.push_back(even(self, (*ds)[i], step.toDouble(), order));
+    r.push_back(even(x, (*ds)[i], step.toDouble(), order).to(given_in(self)));
   }
   return r;
 }
@@ -92,17 +139,19 @@ std::optional<Results> by_steps(const at::Tensor& self, at::ArrayRef<c10::Scalar
 std::optional<Results> by_places(const at::Tensor& self, at::TensorList places, at::IntArrayRef dims,
                                  int64_t order) {
   const auto ds = dims_of(self, dims, order);
-  if (!ds || places.size() != ds->size() ||
-      (self.scalar_type() != at::kFloat && self.scalar_type() != at::kDouble))
-    return std::nullopt;
-  Results r;
+  if (!ds || places.size() != ds->size()) return std::nullopt;
   for (size_t i = 0; i < ds->size(); ++i) {
     const at::Tensor& p = places[i];
     if (p.dim() != 1 || p.size(0) != self.size((*ds)[i]) || p.scalar_type() != self.scalar_type() ||
         p.device() != self.device())
       return std::nullopt;
-    r.push_back(uneven(self, (*ds)[i], p, order));
   }
+  const auto dtype = computed_in(self);
+  const at::Tensor x = self.to(dtype);
+  const auto parts = places_of(places, dtype);
+  Results r;
+  for (size_t i = 0; i < ds->size(); ++i)
+    r.push_back(uneven(x, (*ds)[i], parts[i], order).to(given_in(self)));
   return r;
 }
 

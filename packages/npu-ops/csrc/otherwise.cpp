@@ -8,7 +8,9 @@
 #include <ATen/ops/div.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/hypot.h>
 #include <ATen/ops/index_add.h>
+#include <ATen/ops/linspace.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ne.h>
@@ -117,6 +119,35 @@ bool norm(Call& k, In self, const std::optional<c10::Scalar>& p, Ints dim, bool 
   return of_complex(k, self, [&](at::Tensor& out) {
     at::norm_out(out, at::abs(dtype ? self.to(*dtype) : self), p, dim, keepdim);
   });
+}
+
+bool abs(Call& k, In self) {
+  return of_complex(k, self, [&](at::Tensor& out) {
+    const at::Tensor parts = at::view_as_real(self);
+    at::hypot_out(out, parts.select(-1, 0), parts.select(-1, 1));
+  });
+}
+
+// Integers from float64, as the CPU has them.
+bool linspace(Call& k, Number start, Number end, int64_t steps) {
+  const at::Tensor& out = k.out(0, 0);
+  const auto dtype = out.scalar_type();
+  auto line = [&](c10::ScalarType of, double from, double to) {
+    at::Tensor t = empty({steps}, of);
+    return at::linspace_out(t, from, to, steps);
+  };
+  if (out.is_complex()) {
+    const auto parts = at::view_as_real(out);
+    const auto from = start.toComplexDouble(), to = end.toComplexDouble();
+    device_copy(parts.select(-1, 0), line(parts.scalar_type(), from.real(), to.real()));
+    device_copy(parts.select(-1, 1), line(parts.scalar_type(), from.imag(), to.imag()));
+  } else if (dtype == at::kLong) {
+    device_copy(out,
+                line(at::kDouble, static_cast<double>(start.toLong()), static_cast<double>(end.toLong())));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 bool eye(Call& k, int64_t, int64_t) {

@@ -39,6 +39,8 @@ bool silu(Call& k, In self);
 bool fill(Call& k, In self, In value);
 bool norm(Call& k, In self, const std::optional<c10::Scalar>& p, Ints dim, bool keepdim,
           std::optional<c10::ScalarType> dtype = std::nullopt);
+bool abs(Call& k, In self);
+bool linspace(Call& k, Number start, Number end, int64_t steps);
 bool eye(Call& k, int64_t n, int64_t m = -1);
 bool index_add(Call& k, In self, int64_t dim, In index, In source, Number alpha);
 bool index_fill(Call& k, In self, int64_t dim, In index, Number value);

@@ -92,7 +92,7 @@ void heaviside(In a, In b, Out out) {
 
 // The longer side times the root of 1 + ratio^2, which neither overflows nor vanishes where the result does
 // not.
-void hypot(In a, In b, Out out) {
+void hypot_of(In a, In b, Out out) {
   at::Tensor x = at::abs(a), y = at::abs(b);
   at::Tensor longer = at::maximum(x, y), shorter = at::minimum(x, y);
   // 0 / 0, and inf / inf
@@ -101,6 +101,14 @@ void hypot(In a, In b, Out out) {
   at::Tensor ratio = shorter.div_(longer);
   at::mul_out(out, ratio.mul_(ratio).add_(1).sqrt_(), longer);
   at::where_out(out, extreme, longer, out);
+}
+
+// Halves are rounded once, at the end.
+void hypot(In a, In b, Out out) {
+  if (!at::isReducedFloatingType(a.scalar_type())) return hypot_of(a, b, out);
+  at::Tensor wide = empty(out.sizes(), at::kFloat);
+  hypot_of(cast(a, at::kFloat), cast(b, at::kFloat), wide);
+  device_copy(out, wide);
 }
 
 void lcm(In a, In b, Out out) {
@@ -145,6 +153,7 @@ at::Tensor& conj_physical_out(In self, Out out) {
   if (self.is_complex() && self.numel()) at::view_as_real(out).select(-1, 1).neg_();
   return out;
 }
+at::Tensor& conj_physical_(Out self) { return ops::conj_physical_out(self, self); }
 
 at::Tensor& nan_to_num_out(In self, std::optional<double> nan, std::optional<double> posinf,
                            std::optional<double> neginf, Out out) {
@@ -184,6 +193,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"sign.out", one<composed<"sign", meta::structured_sign, signs>>>(m);
   impl<"sgn.out", one<composed<"sgn", meta::structured_sgn, signs>>>(m);
   impl<"conj_physical.out", conj_physical_out>(m);
+  impl<"conj_physical_", conj_physical_>(m);
   impl<"nan_to_num.out", nan_to_num_out>(m);
   impl<"__rshift__.Scalar", right_shift>(m);
   impl<"__irshift__.Scalar", right_shift_>(m);

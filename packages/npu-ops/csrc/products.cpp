@@ -58,20 +58,18 @@ at::Tensor integer_product(const at::Tensor& a, const at::Tensor& b, const at::T
 namespace {
 
 // PyTorch gives products operands that are to be read conjugated: conj(a) b has the sign of the imaginary
-// part of a turned, and a conj(b) is conj(conj(a) b).
+// part of a turned, and of b a copy is made in which they are turned.
 at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
-  if (b.is_conj()) {
-    const at::Tensor r = complex_product(a.conj(), b.conj(), {}).conj();
-    if (given.defined()) device_copy(given, r.resolve_conj());
-    return r;
-  }
   const int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
   at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
   if (out.numel() == 0 || k == 0) return out.zero_();
   // The real and the imaginary rows of a, one after the other, times the pairs of b.
   const at::Tensor parts = at::view_as_real(a.is_conj() ? a.conj() : a).permute({0, 3, 1, 2});
   const at::Tensor left = dense(parts).view({batch, 2 * m, k});
-  const at::Tensor right = at::view_as_real(dense(b)).view({batch, k, 2 * n});
+  const at::Tensor pairs =
+      at::view_as_real(b.is_conj() ? b.conj().clone(at::MemoryFormat::Contiguous) : dense(b));
+  if (b.is_conj()) pairs.select(-1, 1).neg_();
+  const at::Tensor right = pairs.view({batch, k, 2 * n});
   const at::Tensor both = at::view_as_complex(at::bmm(left, right).view({batch, 2, m, n, 2}));
   return at::add_out(out, both.select(1, 0), both.select(1, 1),
                      c10::complex<double>(0, a.is_conj() ? -1 : 1));
@@ -95,7 +93,7 @@ bool added(Call& k, In self, const at::Tensor& product, Number given_beta, Numbe
   const c10::Scalar alpha = whole(given_alpha, product.scalar_type());
   at::Tensor out = k.out(0, 0);
   if (beta.equal(0)) {  // what `self` holds is not read then, NaN or not
-    device_copy(out, (alpha.equal(1) ? product : at::mul(product, alpha)).resolve_conj());
+    device_copy(out, alpha.equal(1) ? product : at::mul(product, alpha));
   } else {
     at::add_out(out, beta.equal(1) ? self : at::mul(self, beta), product, alpha);
   }

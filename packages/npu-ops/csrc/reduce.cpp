@@ -101,6 +101,12 @@ void complex_var(const at::Tensor& self, at::OptionalIntArrayRef dim,
 
 bool whole(const c10::Scalar& s) { return s.toDouble() == std::floor(s.toDouble()); }
 
+// What goes through several launches, in float32 if it is halves.
+at::Tensor unrounded(const Call& k, const at::Tensor& self) {
+  const at::Tensor x = k.in(self, dtypes("fhb"));
+  return cast(x, at::kFloat);
+}
+
 template <bool root>
 struct var_op {
   using Meta = shape::reduce;
@@ -119,23 +125,24 @@ struct var_op {
       return;
     }
     c10::Scalar c = correction.value_or(1);
-    at::Tensor x = k.in(self, dtypes("fhb"));
-    const at::Tensor& out = k.out(0, dtypes("fhb"));
     if (whole(c)) {
+      const at::Tensor x = k.in(self, dtypes("fhb")), &out = k.out(0, dtypes("fhb"));
       if constexpr (root)
         return launch<aclnnStd>(x, all_dims(dim, self), c.toLong(), keepdim, out);
       else
         return launch<aclnnVarCorrection>(x, all_dims(dim, self), c.toLong(), keepdim, out);
     }
+    const at::Tensor x = unrounded(k, self), &out = k.out(0, 0, x.scalar_type());
     launch<aclnnVarCorrection>(x, all_dims(dim, self), int64_t{0}, keepdim, out);
     launch<aclnnMuls>(out, c10::Scalar(corrected(self, dim, c)), out);
     if constexpr (root) launch<aclnnSqrt>(out, out);
   }
 };
 
+template <bool root>
 struct var_mean_op {
   using Meta = shape::reduce_pair;
-  static constexpr const char* name = "var_mean";
+  static constexpr const char* name = root ? "std_mean" : "var_mean";
   static constexpr size_t outputs = 2;
   static constexpr bool host_scalars = false;
   static void shape(OutputsOf<var_mean_op>& m, const at::Tensor& self, at::OptionalIntArrayRef dim,
@@ -144,16 +151,21 @@ struct var_mean_op {
   }
   static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
                   const std::optional<c10::Scalar>& correction, bool keepdim) {
+    using Aclnn = std::conditional_t<root, aclnnStdMeanCorrection, aclnnVarMean>;
     if (self.is_complex()) {
       complex_var(self, dim, correction, keepdim, k.out(0, 0));
+      if constexpr (root) k.out(0, 0).sqrt_();
       at::Tensor mean = k.out(1, 0);
       return static_cast<void>(at::mean_out(mean, self, all_dims(dim, self), keepdim));
     }
-    c10::Scalar c = correction.value_or(1);
-    const at::Tensor& var = k.out(0, dtypes("fhb"));
-    launch<aclnnVarMean>(k.in(self, dtypes("fhb")), all_dims(dim, self), whole(c) ? c.toLong() : 0, keepdim,
-                         var, k.out(1, dtypes("fhb")));
-    if (!whole(c)) launch<aclnnMuls>(var, c10::Scalar(corrected(self, dim, c)), var);
+    const c10::Scalar c = correction.value_or(1);
+    if (whole(c))
+      return launch<Aclnn>(k.in(self, dtypes("fhb")), all_dims(dim, self), c.toLong(), keepdim,
+                           k.out(0, dtypes("fhb")), k.out(1, dtypes("fhb")));
+    const at::Tensor x = unrounded(k, self), &spread = k.out(0, 0, x.scalar_type());
+    const double factor = corrected(self, dim, c);
+    launch<Aclnn>(x, all_dims(dim, self), int64_t{0}, keepdim, spread, k.out(1, 0, x.scalar_type()));
+    launch<aclnnMuls>(spread, c10::Scalar(root ? std::sqrt(factor) : factor), spread);
   }
 };
 
@@ -171,9 +183,10 @@ at::Tensor& var_out(const at::Tensor& self, at::OptionalIntArrayRef dim, const O
   return std::get<0>(run_out<Op>(std::tie(out), self, dim, correction, keepdim));
 }
 
+template <bool root>
 std::tuple<at::Tensor, at::Tensor> var_mean(const at::Tensor& self, at::OptionalIntArrayRef dim,
                                             const OptionalScalar& correction, bool keepdim) {
-  return run_functional<var_mean_op>(self, dim, correction, keepdim);
+  return run_functional<var_mean_op<root>>(self, dim, correction, keepdim);
 }
 
 }  // namespace
@@ -191,7 +204,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"var.correction_out", var_out<var_op<false>>>(m);
   impl<"std.correction", var<var_op<true>>>(m);
   impl<"std.correction_out", var_out<var_op<true>>>(m);
-  impl<"var_mean.correction", var_mean>(m);
+  impl<"var_mean.correction", var_mean<false>>(m);
+  impl<"std_mean.correction", var_mean<true>>(m);
 }
 
 }  // namespace npu::ops

@@ -210,49 +210,57 @@ at::Tensor rows_of(const at::Tensor& self) {
                           /*out_int32=*/false, /*right=*/true);
 }
 
+// What is summed up, in float32 if it is halves.
+at::Tensor unrounded(const at::Tensor& t) {
+  return at::isReducedFloatingType(t.scalar_type()) ? t.to(at::kFloat) : t;
+}
+
 at::Tensor elements_in(const at::Tensor& self, c10::ScalarType dtype) {
   return self.crow_indices().diff().clamp_min(1).to(dtype).unsqueeze(1);
 }
 
 // A matrix of compressed rows times a dense one, with the products of a row summed or averaged, or the
 // largest or least of them and which element it comes from: the number of all elements where a row has none.
-std::tuple<at::Tensor, at::Tensor> reduced_product(const at::Tensor& self, const at::Tensor& other,
+std::tuple<at::Tensor, at::Tensor> reduced_product(const at::Tensor& self, const at::Tensor& given,
                                                    std::string_view reduce) {
-  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl", false, self, other));
+  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl", false, self, given));
   TORCH_CHECK(
-      other.layout() == at::kStrided && other.dim() == 2 && self.dim() == 2 &&
-          self.size(1) == other.size(0) && self.scalar_type() == other.scalar_type(),
+      given.layout() == at::kStrided && given.dim() == 2 && self.dim() == 2 &&
+          self.size(1) == given.size(0) && self.scalar_type() == given.scalar_type(),
       "_sparse_mm_reduce_impl: expected a matrix of compressed rows and a dense one of its dtype that "
       "fits, but got ",
-      self.sizes(), " and ", other.sizes());
+      self.sizes(), " and ", given.sizes());
   const bool sums = reduce == "sum" || reduce == "mean";
   TORCH_CHECK(sums || reduce == "amax" || reduce == "amin",
               "reduce argument must be either sum, mean, amax or amin, got ", reduce);
-  const at::Tensor values = self.values(), rows = rows_of(self);
+  const at::Tensor values = unrounded(self.values()), other = unrounded(given), rows = rows_of(self);
+  const auto dtype = given.scalar_type();
   const int64_t n = values.numel();
   at::Tensor out = at::zeros({self.size(0), other.size(1)}, other.options());
   at::Tensor chosen = at::empty({0}, other.options().dtype(at::kLong));
   if (!sums) chosen = at::full(out.sizes(), n, chosen.options());
-  if (n == 0 || out.numel() == 0) return {out, chosen};
+  if (n == 0 || out.numel() == 0) return {out.to(dtype), chosen};
   const at::Tensor products = values.unsqueeze(1) * other.index_select(0, self.col_indices());
   if (sums) {
     out.index_add_(0, rows, products);
-    return {reduce == "mean" ? out.div_(elements_in(self, out.scalar_type())) : out, chosen};
+    if (reduce == "mean") out.div_(elements_in(self, out.scalar_type()));
+    return {out.to(dtype), chosen};
   }
   const at::Tensor to = rows.unsqueeze(1).expand(products.sizes());
   out = out.scatter_reduce(0, to, products, reduce, /*include_self=*/false);
   const at::Tensor element = at::arange(n, chosen.options()).unsqueeze(1);
   const at::Tensor found = at::where(products.eq(out.index_select(0, rows)), element, n);
-  return {out, chosen.scatter_reduce(0, to, found, "amin", /*include_self=*/true)};
+  return {out.to(dtype), chosen.scatter_reduce(0, to, found, "amin", /*include_self=*/true)};
 }
 
 // Its gradients. An extreme's goes to the element that it came from.
-std::tuple<at::Tensor, at::Tensor> reduced_product_backward(const at::Tensor& self, const at::Tensor& given,
-                                                            const at::Tensor& other, std::string_view reduce,
-                                                            const at::Tensor& chosen,
+std::tuple<at::Tensor, at::Tensor> reduced_product_backward(const at::Tensor& self, const at::Tensor& grad_in,
+                                                            const at::Tensor& other_in,
+                                                            std::string_view reduce, const at::Tensor& chosen,
                                                             std::array<bool, 2> mask) {
-  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl_backward", false, self, given, other));
-  const at::Tensor columns = self.col_indices(), values = self.values();
+  c10::DeviceGuard guard(common_device("_sparse_mm_reduce_impl_backward", false, self, grad_in, other_in));
+  const at::Tensor columns = self.col_indices(), values = unrounded(self.values());
+  const at::Tensor given = unrounded(grad_in), other = unrounded(other_in);
   const int64_t n = values.numel();
   at::Tensor of_self = at::zeros_like(values), of_other = at::zeros_like(other);
   const at::Tensor grad = reduce == "mean" ? given / elements_in(self, given.scalar_type()) : given;
@@ -269,9 +277,9 @@ std::tuple<at::Tensor, at::Tensor> reduced_product_backward(const at::Tensor& se
   }
   at::Tensor sparse;
   if (mask[0])
-    sparse =
-        at::_sparse_csr_tensor_unsafe(self.crow_indices(), columns, of_self, self.sizes(), self.options());
-  return {sparse, mask[1] ? of_other : at::Tensor()};
+    sparse = at::_sparse_csr_tensor_unsafe(self.crow_indices(), columns, of_self.to(self.scalar_type()),
+                                           self.sizes(), self.options());
+  return {sparse, mask[1] ? of_other.to(other_in.scalar_type()) : at::Tensor()};
 }
 
 }  // namespace
