@@ -75,14 +75,14 @@ NPU_SIM_KERNEL(aclnnIsClose, is_close) = [](In self, In other, double rtol, doub
 // Without 'beta' or 'alpha' they are 1; what is multiplied by 0 does not count, not even NaN. Of bools a
 // factor says only whether its part takes part.
 NPU_SIM_KERNEL(aclnnAddr, addr) = [](In self, In vec1, In vec2, OptNum beta, OptNum alpha, Out out) {
-  at::Tensor product = at::outer(vec1, vec2);
+  at::Tensor product = at::outer(wide(vec1), wide(vec2));
   if (product.scalar_type() == at::kBool) {
     if (!positive(alpha, true)) product.zero_();
     if (positive(beta, true)) product = product.logical_or(self);
     return put(out, product);
   }
   if (alpha) product = product.mul(*alpha);
-  if (positive(beta, true)) product = product.add(self, beta ? *beta : at::Scalar(1));
+  if (positive(beta, true)) product = product.add(wide(self), beta ? *beta : at::Scalar(1));
   put(out, product);
 };
 NPU_SIM_KERNEL(aclnnInplaceFillDiagonal, at_least_two_dims) = [](Out self, Num value, bool wrap) {
