@@ -1,12 +1,14 @@
-"""What is right in float16 and bfloat16: also what float32 gives, rounded once.
+"""What is right in float16 and bfloat16: what the CPU gives, or what is at least as near to the exact result.
 
-torch's CPU kernels often keep what lies between in halves too, or the statistics of a normalisation; a device computes
-in float32 and rounds once. Its result is then nearer to the exact one, and further from the CPU's than one rounding.
+torch's CPU kernels often round what lies between to halves, and so do torch's own composites and derivatives on any
+device. A device that computes in float32 and rounds once is nearer to the exact result, and one whose kernels round at
+other places is as right as the CPU: both are further from the CPU's numbers than one rounding. The exact result is
+what the CPU gives for the same numbers in float64. No factor and no tolerance is added: a number that is neither the
+CPU's nor the exact one, and farther from that than the CPU's farthest in the same tensor, is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -14,16 +16,20 @@ from torch.testing._internal.opinfo.core import SampleInput
 from torch.utils._pytree import tree_map
 
 HALVES = (torch.float16, torch.bfloat16)
+#: What stands for the others where the exact result is wanted.
+WIDE = dict.fromkeys((*HALVES, torch.float32), torch.float64) | {torch.complex64: torch.complex128}
 
 
-def widened(sample: SampleInput, narrow: Collection[torch.dtype] = HALVES, wide: Any = torch.float32) -> SampleInput:
-    """The same numbers in the dtype `wide`, float32, where they are in one of `narrow`, halves."""
+def widened(sample: SampleInput, dtype: torch.dtype) -> SampleInput:
+    """The same numbers in float64 or complex128, where they are in a narrower such dtype or in `dtype`; so are dtypes
+    asked for."""
     known: dict[int, torch.Tensor] = {}
+    wide = {dtype: torch.float64} | WIDE
 
     def one(value: Any) -> Any:
-        if isinstance(value, torch.Tensor) and value.dtype in narrow:
-            return known.setdefault(id(value), value.detach().to(wide).requires_grad_(value.requires_grad))
-        return wide if isinstance(value, torch.dtype) and value in narrow else value
+        if isinstance(value, torch.Tensor) and value.dtype in wide:
+            return known.setdefault(id(value), value.detach().to(wide[value.dtype]).requires_grad_(value.requires_grad))
+        return wide.get(value, value) if isinstance(value, torch.dtype) else value
 
     first, args, kwargs = tree_map(one, (sample.input, sample.args, sample.kwargs))
     return SampleInput(first, args=args, kwargs=kwargs, output_process_fn_grad=sample.output_process_fn_grad)
