@@ -24,7 +24,7 @@ def widened(sample: SampleInput, dtype: torch.dtype) -> SampleInput:
     """The same numbers in float64 or complex128, where they are in a narrower such dtype or in `dtype`; so are dtypes
     asked for."""
     known: dict[int, torch.Tensor] = {}
-    wide = {dtype: torch.float64} | WIDE
+    wide = {dtype: torch.complex128 if dtype.is_complex else torch.float64} | WIDE
 
     def one(value: Any) -> Any:
         if isinstance(value, torch.Tensor) and value.dtype in wide:

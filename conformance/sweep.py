@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -122,8 +122,9 @@ def rows_of(out: Path) -> list[dict[str, object]]:
     return list({(row["op"], row["dtype"]): row for row in rows}.values())
 
 
-def serve_rows(first: bool) -> None:
-    """The worker's side: reads tasks, writes rows. What the operators print goes to stderr."""
+def serve_rows(first: bool, first_in: Collection[str] = ()) -> None:
+    """The worker's side: reads tasks, writes rows, of the `first` sample of each or of each in the dtypes `first_in`.
+    What the operators print goes to stderr."""
     answers, sys.stdout = sys.stdout, sys.stderr
 
     import torch
@@ -135,5 +136,5 @@ def serve_rows(first: bool) -> None:
     launches = Launches()
     for line in sys.stdin:
         name, dtype = json.loads(line)
-        row = trial(name, getattr(torch, dtype), launches).run(first)
+        row = trial(name, getattr(torch, dtype), launches).run(first or dtype in first_in)
         print(json.dumps(dataclasses.asdict(row)), file=answers, flush=True)

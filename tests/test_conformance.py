@@ -33,6 +33,22 @@ def test_a_sample_of_the_operator_database_equals_the_cpu(full: Environment, tmp
     assert "covered" in again.stdout
 
 
+def test_other_dtypes_are_computed_or_declared(full: Environment, tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    dtypes = "--dtypes=float64,int32,int16,int8,uint8,complex128"
+    done = full.run(
+        *(full.python, str(ROOT / "conformance"), dtypes, "--first", "--sample=17", "--out", str(out)), timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(rows) > 150
+    bad = [row for row in rows if row["status"] in ("wrong", "error")]
+    assert not bad, bad
+    assert {row["dtype"] for row in rows if row["status"] == "fallback"} >= {"float64", "complex128"}
+    reasons = {reason for row in rows for reason in row["fallbacks"].values()}
+    assert "not declared" not in reasons
+
+
 def test_operators_are_as_native_as_torch_npus_or_have_their_reason(full: Environment, tmp_path: Path) -> None:
     page = tmp_path / "registrations.html"
     done = full.run(full.python, str(ROOT / "conformance" / "registrations.py"), "--out", str(page))
