@@ -7,9 +7,11 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/le.h>
 #include <ATen/ops/linalg_inv_ex_meta.h>
 #include <ATen/ops/linalg_lu_solve_meta.h>
 #include <ATen/ops/linalg_solve_triangular.h>
+#include <ATen/ops/lt.h>
 #include <ATen/ops/lu_unpack_meta.h>
 #include <ATen/ops/scatter.h>
 #include <ATen/ops/sub.h>
@@ -59,18 +61,30 @@ std::tuple<at::Tensor&, at::Tensor&> inv_ex_out(const at::Tensor& a, bool check,
 }
 
 // What stands for LU factors of `a`, or of its transpose where torch factors that: the matrix, and pivots
-// that are one zero seen many times. A matrix of one number is its own factors.
+// that are one number seen many times, 0, or -1 where the matrix is known to be singular. A matrix of one
+// number is its own factors.
 struct Unfactored {
   at::Tensor lu, pivots;
-  explicit Unfactored(const at::Tensor& a) : lu(empty(a.sizes(), a.scalar_type())) {
+  explicit Unfactored(const at::Tensor& a, const at::Tensor& bad = {})
+      : lu(empty(a.sizes(), a.scalar_type())) {
     device_copy(lu, a);
-    const int64_t n = a.size(-1);
-    const at::Tensor one = empty({}, at::kInt);
-    fill_value(one, n == 1 ? 1 : 0);
-    pivots = one.expand(a.sizes().slice(0, a.dim() - 1));
+    const at::IntArrayRef sizes = a.sizes().slice(0, a.dim() - 1);
+    const bool told = bad.defined() && a.size(-1) > 1;
+    // Behind a number that nobody reads, which tells such pivots from those that say nothing.
+    const at::Tensor numbers = empty({told ? bad.numel() + 1 : 1}, at::kInt);
+    if (!told) fill_value(numbers, a.size(-1) == 1 ? 1 : 0);
+    pivots = numbers.narrow(0, told ? 1 : 0, numbers.numel() - (told ? 1 : 0));
+    if (told) {
+      pivots = pivots.view(bad.sizes()).unsqueeze(-1);
+      launch<aclnnNeg>(bad.to(at::kInt).unsqueeze(-1), pivots);
+    }
+    pivots = pivots.expand(sizes);
   }
 };
 bool unfactored(const at::Tensor& pivots) { return pivots.size(-1) > 1 && pivots.stride(-1) == 0; }
+at::Tensor told_singular(const at::Tensor& pivots) {
+  return pivots.storage_offset() ? at::lt(pivots.select(-1, 0), 0) : at::Tensor();
+}
 
 // What torch factors for a determinant: the transpose, if that is column-major.
 at::Tensor for_determinant(const at::Tensor& a) { return a.is_contiguous() ? a.transpose(-2, -1) : a; }
@@ -122,7 +136,8 @@ Four slogdet_npu(const at::Tensor& a) {
   c10::DeviceGuard guard(a.device());
   check_square(a, "linalg.slogdet");
   auto [sign, logarithm] = wide_slogdet(a);
-  Unfactored rest(for_determinant(a));
+  const at::Tensor matrix = for_determinant(a);
+  const Unfactored rest = a.numel() == 0 ? Unfactored(matrix) : Unfactored(matrix, at::eq(sign, 0));
   return {cast(sign, a.scalar_type()), cast(logarithm, a.scalar_type()), rest.lu, rest.pivots};
 }
 
@@ -257,15 +272,15 @@ struct lu_solve_op {
     const at::Tensor rhs = (left ? b : b.transpose(-2, -1)).expand(sizes);
     const bool transposed = adjoint == left;
     const at::Tensor matrix = transposed ? lu.transpose(-2, -1) : lu;
-    if (unfactored(pivots)) return device_copy(out, solved(matrix, rhs));
+    if (unfactored(pivots)) return device_copy(out, solved(matrix, rhs, told_singular(pivots)));
     const at::IntArrayRef batch = rhs.sizes().slice(0, rhs.dim() - 2);
     at::DimVector lu_sizes(batch), pivot_sizes(batch);
     lu_sizes.append({lu.size(-2), lu.size(-1)});
     pivot_sizes.push_back(pivots.size(-1));
     const at::Tensor x = by_factors(lu.expand(lu_sizes), pivots.expand(pivot_sizes), rhs, transposed);
-    // Pivots of ours that were copied on the way still are zeros.
-    const at::Tensor plain = at::eq(pivots.select(-1, 0), 0).unsqueeze(-1).unsqueeze(-1);
-    at::where_out(out, plain, solved(matrix, rhs), x);
+    // Pivots of ours that were copied on the way still are no places.
+    const at::Tensor first = pivots.select(-1, 0), plain = at::le(first, 0).unsqueeze(-1).unsqueeze(-1);
+    at::where_out(out, plain, solved(matrix, rhs, at::lt(first, 0)), x);
   }
 };
 

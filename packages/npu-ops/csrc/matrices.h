@@ -21,7 +21,9 @@ at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
 // tell.
 at::Tensor info_of(const at::Tensor& a, const at::Tensor& bad);
 
-// X of A X = B, by orthogonal factors. The batches of the two are broadcast.
-at::Tensor solved(const at::Tensor& a, const at::Tensor& b);
+// X of A X = B, by orthogonal factors. The batches of the two are broadcast. Of the matrices that `bad`
+// names, where it is given, X is not finite: rounding would leave some number in place of a zero among the
+// pivots.
+at::Tensor solved(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bad = {});
 
 }  // namespace npu::ops

@@ -219,6 +219,22 @@ def run(info: OpInfo, sample: SampleInput, dtype: torch.dtype, backward: bool, o
             compare(gradients, grads(want, here), f"gradient of {what}")
 
 
+def check_entry(name: str, *dtypes: torch.dtype) -> None:
+    """The samples of op_db's entry `name` in float32 and in those of `dtypes` that it has, with gradients."""
+    outcome = Outcome()
+    for info in infos(name):
+        for dtype in (torch.float32, *(d for d in dtypes if d in info.dtypes)):
+            check(info, dtype, info.supports_autograd and dtype.is_floating_point, outcome)
+    assert outcome.ran
+
+
+def nothing_is_the_cpus() -> Iterator[None]:
+    """For a fixture: no call of the test falls back to the CPU."""
+    torch.npu.reset_fallback_report()
+    yield
+    assert not list(torch.npu.fallback_report())
+
+
 def check_forms(info: OpInfo, dtype: torch.dtype, outcome: Outcome, judge: Judge = own) -> None:
     """The samples again with `out=` and in place, where the operator has these forms."""
     for sample in samples(info, dtype, grad=False):

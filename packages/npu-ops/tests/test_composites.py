@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from opinfo import Outcome, check, compare, infos
+from opinfo import check_entry, compare, nothing_is_the_cpus
 from torch import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -27,19 +26,12 @@ ENTRIES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_the_cpus() -> Iterator[None]:
-    torch.npu.reset_fallback_report()
-    yield
-    assert not list(torch.npu.fallback_report())
+_on_the_device = pytest.fixture(autouse=True)(nothing_is_the_cpus)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_samples_and_their_gradients_are_those_of_the_cpu(name: str) -> None:
-    outcome = Outcome()
-    for info in infos(name):
-        check(info, torch.float32, info.supports_autograd, outcome)
-    assert outcome.ran
+    check_entry(name)
 
 
 @pytest.mark.parametrize("f", [torch.softmax, torch.log_softmax])
@@ -130,13 +122,8 @@ COMPOSED = ["gradient", "cov", "nn.functional.cosine_embedding_loss", "nn.functi
 
 @pytest.mark.parametrize("name", COMPOSED)
 def test_what_is_composed_of_less_is_the_same(name: str) -> None:
-    outcome = Outcome()
-    for info in infos(name):
-        check(info, torch.float32, backward=True, outcome=outcome)
-        if name != "nn.functional.bilinear":  # CANN multiplies no matrices of integers
-            for dtype in {torch.int64, torch.bool}.intersection(info.dtypes):
-                check(info, dtype, backward=False, outcome=outcome)
-    assert outcome.ran
+    whole = () if name == "nn.functional.bilinear" else (torch.int64, torch.bool)  # CANN multiplies no such matrices
+    check_entry(name, *whole)
 
 
 @pytest.mark.parametrize("order", [1, 2])

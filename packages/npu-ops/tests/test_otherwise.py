@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from opinfo import nothing_is_the_cpus
 from torch.nn import functional as F
 
 I64, C64, BF16 = torch.int64, torch.complex64, torch.bfloat16
 
 
-@pytest.fixture(autouse=True)
-def on_the_device() -> Iterator[None]:
-    """No call falls back to the CPU."""
-    torch.npu.reset_fallback_report()
-    yield
-    assert not torch.npu.fallback_report()
+_on_the_device = pytest.fixture(autouse=True)(nothing_is_the_cpus)
 
 
 def numbers(*sizes: int, dtype: torch.dtype = I64, span: int = 50, seed: int = 0) -> torch.Tensor:
