@@ -29,6 +29,7 @@
 #include "aclnn_ops.h"
 #include "devices.h"
 #include "kernel.h"
+#include "soc.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -201,7 +202,8 @@ double scale_of(int64_t n, int64_t normalization) {
 
 // float64 and, where the matrix unit has no float32 either, float32 are refused: the CPU does them.
 void check(const char* name, const at::Tensor& x, c10::ScalarType wanted) {
-  if (x.scalar_type() != wanted || !soc_has_bfloat16()) refuse_dtype(name, x, bit(wanted));
+  check_soc(name, "multiplies matrices of float16 only");
+  check_dtype(name, x, bit(wanted));
 }
 
 at::Tensor c2c_along(at::Tensor x, at::IntArrayRef dims, int64_t normalization, bool forward) {

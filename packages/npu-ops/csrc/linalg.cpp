@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Singular values, of which CANN gives V and PyTorch wants its transpose, and triangular systems, which CANN
-// solves from the left only.
+// solves from the left only. These and orthogonal factors are the CPU's on SoCs for which CANN has none.
 #include <ATen/native/LinearAlgebraUtils.h>
 #include <ATen/ops/_linalg_svd_meta.h>
+#include <ATen/ops/linalg_qr_meta.h>
+#include <ATen/ops/triangular_solve_meta.h>
 #include <c10/core/DeviceGuard.h>
 
 #include "aclnn_ops.h"
 #include "devices.h"
 #include "kernel.h"
+#include "soc.h"
 #include "structured.h"
 
 namespace npu::ops {
@@ -32,6 +35,7 @@ struct svd_op {
         if (t.numel()) t.zero_().diagonal(0, -2, -1).fill_(1);
       return;
     }
+    check_soc(name, "finds no singular values");
     launch<aclnnSvd>(a, full, vectors, s, u, vectors ? vh.transpose(-2, -1) : vh);
   }
 };
@@ -47,6 +51,59 @@ std::tuple<at::Tensor&, at::Tensor&, at::Tensor&> svd_out(const at::Tensor& a, b
   return run_out<svd_op>(std::tie(u, s, vh), a, full, vectors, driver);
 }
 
+struct qr_op {
+  using Meta = at::meta::structured_linalg_qr;
+  static constexpr const char* name = "linalg_qr";
+  static constexpr size_t outputs = 2;
+  static constexpr bool host_scalars = false;
+  static void shape(Outputs<Meta, 2>& m, const at::Tensor& a, c10::string_view mode) { m.meta(a, mode); }
+  static void run(Call& k, const at::Tensor& a, c10::string_view mode) {
+    constexpr DtypeSet kTaken = dtypes("fhdFD");
+    check_soc(name, "makes no orthogonal factors", {"Ascend310", "Ascend950"});
+    launch<aclnnLinalgQr>(k.in(a, kTaken), choice(name, mode, {"reduced", "complete", "r"}), k.out(0, kTaken),
+                          k.out(1, kTaken));
+  }
+};
+
+std::tuple<at::Tensor, at::Tensor> qr(const at::Tensor& a, c10::string_view mode) {
+  return run_functional<qr_op>(a, mode);
+}
+
+std::tuple<at::Tensor&, at::Tensor&> qr_out(const at::Tensor& a, c10::string_view mode, at::Tensor& q,
+                                            at::Tensor& r) {
+  return run_out<qr_op>(std::tie(q, r), a, mode);
+}
+
+constexpr const char* kSolvesNone = "solves no triangular systems";
+
+struct triangular_op {
+  using Meta = at::meta::structured_triangular_solve;
+  static constexpr const char* name = "triangular_solve";
+  static constexpr size_t outputs = 2;
+  static constexpr bool host_scalars = false;
+  static void shape(Outputs<Meta, 2>& m, const at::Tensor& b, const at::Tensor& a, bool upper, bool transpose,
+                    bool unitriangular) {
+    m.meta(b, a, upper, transpose, unitriangular);
+  }
+  static void run(Call& k, const at::Tensor& b, const at::Tensor& a, bool upper, bool transpose,
+                  bool unitriangular) {
+    check_soc(name, kSolvesNone, {"Ascend310"});
+    launch<aclnnTriangularSolve>(k.in(b, kExact), k.in(a, kExact), upper, transpose, unitriangular,
+                                 k.out(0, kExact), k.out(1, kExact));
+  }
+};
+
+std::tuple<at::Tensor, at::Tensor> triangular(const at::Tensor& b, const at::Tensor& a, bool upper,
+                                              bool transpose, bool unitriangular) {
+  return run_functional<triangular_op>(b, a, upper, transpose, unitriangular);
+}
+
+std::tuple<at::Tensor&, at::Tensor&> triangular_out(const at::Tensor& b, const at::Tensor& a, bool upper,
+                                                    bool transpose, bool unitriangular, at::Tensor& x,
+                                                    at::Tensor& m) {
+  return run_out<triangular_op>(std::tie(x, m), b, a, upper, transpose, unitriangular);
+}
+
 // A X = B, or X A = B, whose transpose is a system of the transpose of A. torch leaves the conjugation of a
 // view to this operator.
 at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left, bool unitriangular) {
@@ -57,6 +114,7 @@ at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left
   for (const at::Tensor& t : {rhs, factor}) check_dtype("linalg_solve_triangular", t, kExact);
   at::Tensor x = empty(rhs.sizes(), rhs.scalar_type());
   if (x.numel() == 0) return x;
+  check_soc("linalg_solve_triangular", kSolvesNone, {"Ascend310"});
   // A column-major factor goes as the transpose of its transpose, without a copy.
   const bool turned = !factor.is_contiguous() && factor.transpose(-2, -1).is_contiguous();
   const at::Tensor dense_factor = dense(turned ? factor.transpose(-2, -1) : factor);
@@ -90,6 +148,10 @@ at::Tensor& solve_out(const at::Tensor& a, const at::Tensor& b, bool upper, bool
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_linalg_svd", svd>(m);
   impl<"_linalg_svd.U", svd_out>(m);
+  impl<"linalg_qr", qr>(m);
+  impl<"linalg_qr.out", qr_out>(m);
+  impl<"triangular_solve", triangular>(m);
+  impl<"triangular_solve.X", triangular_out>(m);
   impl<"linalg_solve_triangular", solve>(m);
   impl<"linalg_solve_triangular.out", solve_out>(m);
 }

@@ -3,8 +3,6 @@
 
 #include <c10/util/StringUtil.h>
 
-#include <string_view>
-
 #include "dtypes.h"
 #include "npu/core/launch.h"
 
@@ -16,10 +14,17 @@ void check_soc(const char* op, const char* lacks) {
   if (!soc_has_bfloat16()) leave_to_cpu(c10::str(op, ": this SoC ", lacks));
 }
 
+void check_soc(const char* op, const char* lacks, std::initializer_list<std::string_view> families) {
+  const char* name = core().soc_name();
+  const std::string_view soc = name ? name : "";
+  for (const std::string_view family : families)
+    if (soc.starts_with(family)) leave_to_cpu(c10::str(op, ": this SoC ", lacks));
+}
+
 void check_factors(const char* op) {
-  const char* soc = core().soc_name();
-  if (!soc_has_bfloat16() || (soc && std::string_view(soc).starts_with("Ascend950")))
-    leave_to_cpu(c10::str(op, ": this SoC makes no orthogonal factors"));
+  constexpr const char* kLacks = "makes no orthogonal factors";
+  check_soc(op, kLacks);
+  check_soc(op, kLacks, {"Ascend950"});
 }
 
 }  // namespace npu::ops

@@ -3,7 +3,9 @@
 // them.
 #pragma once
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 namespace npu::ops {
 
@@ -16,5 +18,9 @@ void check_soc(const char* op, const char* lacks);
 
 // The same where orthogonal factors are needed, which Ascend 950 lacks besides.
 void check_factors(const char* op);
+
+// The same on SoCs of these families, beginnings of names such as "Ascend310": of operators that CANN has on
+// some without bfloat16.
+void check_soc(const char* op, const char* lacks, std::initializer_list<std::string_view> families);
 
 }  // namespace npu::ops

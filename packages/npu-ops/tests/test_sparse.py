@@ -45,6 +45,10 @@ CALLS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "rows plus other rows": lambda s, d: d.relu().to_sparse_csr() + d.neg().relu().to_sparse_csr(),
     "columns": lambda s, d: d.relu().to_sparse_csr().to_sparse_csc(),
     "smm": lambda s, d: torch.smm(s.coalesce(), d.t()),
+    "diagonals": lambda s, d: torch.sparse.spdiags(d, torch.tensor([-1, 0, 2, 3], device=s.device), (3, 4)),
+    "diagonals as rows": lambda s, d: torch.sparse.spdiags(
+        d[0], torch.tensor([1], device=s.device), (3, 4), torch.sparse_csr
+    ),
     "back from rows": lambda s, d: d.relu().to_sparse_csr().to_dense(),
 }
 
