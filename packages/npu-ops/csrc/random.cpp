@@ -11,12 +11,16 @@
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sort.h>
 #include <ATen/ops/view_as_real.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 
 #include <cmath>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <numbers>
 
 #include "aclnn_ops.h"
@@ -326,12 +330,27 @@ at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> 
   return drawn.is_same(self) ? self : self.copy_(drawn);
 }
 
+// A zero of that dtype on that device, kept; undefined where a graph that is captured would have to make it.
+at::Tensor kept_zero(c10::ScalarType dtype, c10::Device device) {
+  static auto* mutex = new std::mutex;
+  static auto* kept = new std::map<std::pair<c10::ScalarType, c10::DeviceIndex>, at::Tensor>;  // leaked
+  std::lock_guard lock(*mutex);
+  at::Tensor& zero = (*kept)[{dtype, device.index()}];
+  const auto* impl = c10::impl::getDeviceGuardImpl(device.type());
+  if (!zero.defined() && !impl->isStreamCapturing(impl->getStream(device)))
+    zero = at::zeros({}, dtype).to(device);
+  return zero;
+}
+
 // `t` where `mask`, scaled; else 0. CANN multiplies by the truth values as they
 // are.
 at::Tensor masked_scale(const at::Tensor& t, const at::Tensor& mask, double scale) {
   check_dtype("dropout", t, dtypes("fhbd"));
   at::Tensor out = at::empty_like(t);
   if (t.numel() == 0) return out;
+  if (scale != 1 && soc_has_bfloat16())  // not on Ascend 310
+    if (const at::Tensor zero = kept_zero(t.scalar_type(), t.device()); zero.defined())
+      return launch<aclnnAddcmul>(zero, t, mask.view(at::kByte), c10::Scalar(scale), out), out;
   launch<aclnnMul>(t, mask, out);
   if (scale != 1) launch<aclnnMuls>(out, c10::Scalar(scale), out);
   return out;

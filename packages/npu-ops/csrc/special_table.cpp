@@ -16,7 +16,7 @@
 
 #include <map>
 #include <mutex>
-#include <tuple>
+#include <utility>
 
 #include "aclnn_ops.h"
 #include "tensors.h"
@@ -41,8 +41,8 @@ struct Table {
   at::Tensor first;         // int32 [functions, 1]: where 0 is, whose bits are all zero
 };
 
-// The places of a row, as parts of its width: both ends, so that neighbours meet, and two as Chebyshev has
-// it.
+// The places of a row, as parts of its width: both ends, so that neighbours
+// meet, and two as Chebyshev has it.
 at::Tensor parts() { return at::tensor({0.0, 0.25, 0.75, 1.0}, at::kDouble); }
 
 Points points(const Layout& layout) {
@@ -54,8 +54,9 @@ Points points(const Layout& layout) {
   return {lower + step * parts(), lower + step * 0.5};
 }
 
-// The cubics through `values` [rows, terms]: [rows, terms] float32. Where one is not finite, what stands at
-// the row's beginning stands for the row: so infinities and NaN do, and poles.
+// The cubics through `values` [rows, terms]: [rows, terms] float32. Where one
+// is not finite, what stands at the row's beginning stands for the row: so
+// infinities and NaN do, and poles.
 at::Tensor cubics(const at::Tensor& values, const Layout& layout) {
   at::Tensor powers = at::pow(parts().unsqueeze(1), at::arange(kTerms, at::kDouble));
   at::Tensor c = values.matmul(at::linalg_inv(powers).t());
@@ -80,23 +81,33 @@ Table made(const Tabled& tabled, int64_t order, c10::Device device) {
           at::full({}, layout.shift, c10::TensorOptions(at::kInt)).to(device), first.to(device)};
 }
 
-// The table, kept from its first use on.
-const Table& table(const Tabled& tabled, int64_t order, c10::Device device) {
+// What `make` makes for `key` on a device, kept from its first use on.
+template <class Made, class Key, class F>
+const Made& kept(const Key& key, c10::Device device, F make) {
   static auto* mutex = new std::mutex;
-  static auto* kept = new std::map<std::tuple<const Tabled*, int64_t, c10::DeviceIndex>, Table>;  // leaked
-  const auto key = std::tuple(&tabled, order, device.index());
+  static auto* all = new std::map<std::pair<Key, c10::DeviceIndex>, Made>;  // leaked
+  const std::pair here(key, device.index());
   {
     std::lock_guard lock(*mutex);
-    if (auto it = kept->find(key); it != kept->end()) return it->second;
+    if (auto it = all->find(here); it != all->end()) return it->second;
   }
   const auto* impl = c10::impl::getDeviceGuardImpl(device.type());
   TORCH_CHECK(!impl->isStreamCapturing(impl->getStream(device)),
-              "the first use of a special function on a device makes its table on the host, which cannot be "
+              "the first use of a special function on a device makes its table on the "
+              "host, which cannot be "
               "captured into a graph: call the function once before the capture");
-  Table there = made(tabled, order, device);
+  Made there = make();
   std::lock_guard lock(*mutex);
-  return kept->try_emplace(key, std::move(there)).first->second;
+  return all->try_emplace(here, std::move(there)).first->second;
 }
+
+const Table& table(const Tabled& tabled, int64_t order, c10::Device device) {
+  return kept<Table>(std::pair(&tabled, order), device, [&] { return made(tabled, order, device); });
+}
+
+struct Terms {
+  at::Tensor powers, factors;  // float32 [terms] and [terms, 1], on the device
+};
 
 at::Tensor looked_up(const Tabled& tabled, int64_t order, const at::Tensor& x, bool by_row,
                      const at::Tensor& out) {
@@ -121,6 +132,23 @@ at::Tensor looked_up(const Tabled& tabled, int64_t order, const at::Tensor& x, b
 }
 
 }  // namespace
+
+void summed(const Series& series, const at::Tensor& x, const at::Tensor& out) {
+  const Terms& t = kept<Terms>(&series, x.device(), [&] {
+    std::vector<double> factors = series.terms(), powers;
+    for (size_t k = 0; k < factors.size(); ++k) powers.push_back(2.0 * static_cast<double>(k));
+    // Nothing but NaN for infinities, as the CPU has it.
+    factors.push_back(0), powers.push_back(1);
+    auto there = [&](const std::vector<double>& v) { return at::tensor(v, at::kFloat).to(x.device()); };
+    return Terms{there(powers), there(factors).unsqueeze(1)};
+  });
+  const at::Tensor scaled = empty(x.sizes(), at::kFloat);
+  launch<aclnnMuls>(x, c10::Scalar(1 / series.scale), scaled);
+  const at::Tensor terms = empty({x.numel(), t.powers.size(0)}, at::kFloat);
+  launch<aclnnPowTensorTensor>(scaled.unsqueeze(1), t.powers, terms);
+  constexpr int8_t kKeepDtype = 0;
+  launch<aclnnMm>(terms, t.factors, out.unsqueeze(1), kKeepDtype);
+}
 
 at::Tensor series(const Tabled& tabled, const at::Tensor& x, int64_t order, const at::Tensor& out) {
   return looked_up(tabled, order, x, false, out);

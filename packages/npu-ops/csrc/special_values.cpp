@@ -140,6 +140,15 @@ Values polygamma(const Points& p, int64_t order) {
       p, [&](const at::Tensor& x) { return at::polygamma(order, x); }, order % 2 ? -1 : 1);
 }
 
+// Terms (x / 2)^(2 k) / k!^2, where x is 64 times what is raised to powers. Those left out are below 1e-10 of
+// the sum.
+std::vector<double> bessel_i0() {
+  constexpr int kTerms = 80;
+  std::vector<double> terms = {1};
+  for (int k = 1; k < kTerms; ++k) terms.push_back(terms.back() * (32.0 / k) * (32.0 / k));
+  return terms;
+}
+
 Values trigamma(const Points& p, int64_t) {
   return {at::where(p.inside < 0.5, -at::polygamma(1, 1 - p.x), at::polygamma(1, p.x))};
 }
@@ -148,6 +157,7 @@ Values trigamma(const Points& p, int64_t) {
 
 constexpr int kFine = 5, kFiner = 6;
 
+const Series kI0{64, bessel_i0};
 const Tabled kI0e{kFine, itself<at::special_i0e>}, kI1e{kFine, itself<at::special_i1e>};
 const Tabled kK0e{kFine, itself<at::special_scaled_modified_bessel_k0>},
     kK1e{kFine, itself<at::special_scaled_modified_bessel_k1>};

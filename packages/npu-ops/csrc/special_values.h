@@ -11,6 +11,8 @@ namespace npu::ops {
 
 // e^-|x| I(x), and e^x K(x).
 extern const Tabled kI0e, kI1e, kK0e, kK1e;
+// I0(x), for |x| below 92, beyond which it is no float32.
+extern const Series kI0;
 // A, B of A cos x + B sin x.
 extern const Tabled kJ0, kJ1, kY0, kY1;
 // A, B of A cos z - B sin z for x < 0, and A e^-z for x > 0, where z = 2/3 |x|^(3/2).

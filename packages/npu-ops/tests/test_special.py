@@ -129,6 +129,25 @@ def test_forms_and_layouts() -> None:
     torch.testing.assert_close(torch.mvlgamma(there + 1, 2).cpu(), torch.mvlgamma(x + 1, 2))
 
 
+@pytest.mark.parametrize("name", ["i0", "modified_bessel_i0"])
+def test_a_few_numbers_and_many_have_the_same_values(name: str) -> None:
+    f = FUNCTIONS[name]
+    x = torch.cat([torch.linspace(-88.7, 88.7, 1023), torch.tensor([1e-30])])
+    many = f(torch.cat([x, x]).npu())[: len(x)].cpu().double()
+    few, exact = f(x.npu()).cpu().double(), f(x.double())
+    for found in (few, many):
+        torch.testing.assert_close(found, exact, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16], ids=str)
+def test_kaiser_windows_are_those_of_the_cpu(dtype: torch.dtype) -> None:
+    for given in ((7,), (8, False), (1,), (0,), (200, True, 30.0)):
+        found = torch.kaiser_window(*given, dtype=dtype, device="npu")
+        torch.testing.assert_close(found.cpu(), torch.kaiser_window(*given, dtype=dtype), rtol=2e-6, atol=1e-6)
+    with pytest.raises(RuntimeError, match="floating point"):
+        torch.kaiser_window(3, dtype=torch.int64, device="npu")
+
+
 def test_long_tensors_are_done_in_pieces() -> None:
     x = torch.linspace(0.1, 20, (1 << 20) + 5)
     torch.testing.assert_close(special.bessel_j1(x.npu()).cpu(), special.bessel_j1(x))
@@ -202,5 +221,5 @@ def test_launches_are_at_most_twenty_and_nothing_goes_to_the_host(tmp_path: Path
     run = subprocess.run(command, env=env, capture_output=True, text=True, check=True, cwd=tmp_path)
     counts = json.loads(run.stdout.splitlines()[-1])
     assert len(counts) == 3 * len(FUNCTIONS)
-    assert all(5 <= launches <= 20 for launches, _ in counts.values()), counts
+    assert all(3 <= launches <= 20 for launches, _ in counts.values()), counts
     assert not any(copies for _, copies in counts.values())
