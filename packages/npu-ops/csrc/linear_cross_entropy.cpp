@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// torch.nn.functional.linear_cross_entropy with options: a few rows at a time
-// are multiplied and reduced, so that the logits of a whole batch never exist.
-// PyTorch's own takes 20 launches for each piece, and pieces as small as the
-// user likes; these take 8, and no piece is so small that it saves nothing.
+// torch.nn.functional.linear_cross_entropy with options: a few rows at a time are multiplied and reduced, so
+// that the logits of a whole batch never exist. PyTorch's own takes 20 launches for each piece, and pieces
+// as small as the user likes; these take 8, and no piece is so small that it saves nothing.
 #include <ATen/core/Reduction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
@@ -34,9 +33,8 @@ namespace {
 using MaybeTensor = std::optional<at::Tensor>;
 using Four = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
-// Where PyTorch keeps one matrix of logits, these keep two (the logarithms and
-// their gradient) or three, so a piece is a third of the rows asked for; but
-// matrices of 4 MB are always fine.
+// Where PyTorch keeps one matrix of logits, these keep two (the logarithms and their gradient) or three, so
+// a piece is a third of the rows asked for; but matrices of 4 MB are always fine.
 constexpr int64_t kMatrices = 3, kSmall = int64_t{4} << 20;
 
 // The operands of one call, in the dtype that sums are made in.
@@ -60,10 +58,9 @@ struct Operands {
 
 bool present(const MaybeTensor& t) { return t && t->defined(); }
 
-// Halves are summed in float32 even where PyTorch's default for a device it
-// does not know is the halves' own dtype: the CPU's default is float32 too.
-// Undefined `input` where the operands are not those that CANN's operators
-// take: then PyTorch's own does it, and words what it refuses.
+// Halves are summed in float32 even where PyTorch's default for a device it does not know is the halves'
+// own dtype: the CPU's default is float32 too. Undefined `input` where the operands are not those that CANN's
+// operators take: then PyTorch's own does it, and words what it refuses.
 Operands operands(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
                   const MaybeTensor& bias, const MaybeTensor& classes, int64_t ignored, int64_t rows,
                   c10::ScalarType wide) {
@@ -84,9 +81,8 @@ Operands operands(const at::Tensor& input, const at::Tensor& weight, const at::T
   return o;
 }
 
-// The weights of the classes over those of all rows together, of which ignored
-// ones have none: the mean is then a sum. Returns a one, or NaN where no row
-// counts.
+// The weights of the classes over those of all rows together, of which ignored ones have none: the mean is
+// then a sum. Returns a one, or NaN where no row counts.
 at::Tensor weigh_for_mean(Operands& o, bool weighted) {
   const at::Tensor counted = at::ne(o.target, o.ignored);
   const at::Tensor total =
@@ -96,8 +92,7 @@ at::Tensor weigh_for_mean(Operands& o, bool weighted) {
   return total.div(total);
 }
 
-// PyTorch's own kernel, which is registered for every device; this one stands
-// before it.
+// PyTorch's own kernel, which is registered for every device; this one stands before it.
 template <class... A>
 torch::jit::Stack pytorchs(const char* name, A&&... a) {
   torch::jit::Stack stack;
@@ -115,8 +110,7 @@ Four chunked(const at::Tensor& input, const at::Tensor& weight, const at::Tensor
   const NoAutocast exact;
   const bool mean = reduction == "mean";
   Operands o;
-  // A gradient that was not asked for when a graph was traced and is now:
-  // PyTorch's refuses.
+  // A gradient that was not asked for when a graph was traced and is now: PyTorch's refuses.
   auto late = [](bool asked, const at::Tensor& t) {
     return !asked && t.requires_grad() && at::GradMode::is_enabled();
   };

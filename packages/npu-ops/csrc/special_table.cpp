@@ -41,8 +41,8 @@ struct Table {
   at::Tensor first;         // int32 [functions, 1]: where 0 is, whose bits are all zero
 };
 
-// The places of a row, as parts of its width: both ends, so that neighbours
-// meet, and two as Chebyshev has it.
+// The places of a row, as parts of its width: both ends, so that neighbours meet, and two as Chebyshev has
+// it.
 at::Tensor parts() { return at::tensor({0.0, 0.25, 0.75, 1.0}, at::kDouble); }
 
 Points points(const Layout& layout) {
@@ -54,9 +54,8 @@ Points points(const Layout& layout) {
   return {lower + step * parts(), lower + step * 0.5};
 }
 
-// The cubics through `values` [rows, terms]: [rows, terms] float32. Where one
-// is not finite, what stands at the row's beginning stands for the row: so
-// infinities and NaN do, and poles.
+// The cubics through `values` [rows, terms]: [rows, terms] float32. Where one is not finite, what stands at
+// the row's beginning stands for the row: so infinities and NaN do, and poles.
 at::Tensor cubics(const at::Tensor& values, const Layout& layout) {
   at::Tensor powers = at::pow(parts().unsqueeze(1), at::arange(kTerms, at::kDouble));
   at::Tensor c = values.matmul(at::linalg_inv(powers).t());
@@ -93,8 +92,7 @@ const Made& kept(const Key& key, c10::Device device, F make) {
   }
   const auto* impl = c10::impl::getDeviceGuardImpl(device.type());
   TORCH_CHECK(!impl->isStreamCapturing(impl->getStream(device)),
-              "the first use of a special function on a device makes its table on the "
-              "host, which cannot be "
+              "the first use of a special function on a device makes its table on the host, which cannot be "
               "captured into a graph: call the function once before the capture");
   Made there = make();
   std::lock_guard lock(*mutex);
