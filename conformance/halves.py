@@ -15,9 +15,10 @@ import torch
 from torch.testing._internal.opinfo.core import SampleInput
 from torch.utils._pytree import tree_map
 
-HALVES = (torch.float16, torch.bfloat16)
+HALVES = (torch.float16, torch.bfloat16, torch.complex32)
 #: What stands for the others where the exact result is wanted.
-WIDE = dict.fromkeys((*HALVES, torch.float32), torch.float64) | {torch.complex64: torch.complex128}
+WIDE = dict.fromkeys((torch.float16, torch.bfloat16, torch.float32), torch.float64)
+WIDE |= dict.fromkeys((torch.complex32, torch.complex64), torch.complex128)
 
 
 def widened(sample: SampleInput, dtype: torch.dtype) -> SampleInput:

@@ -11,10 +11,12 @@
 namespace npu::ops {
 namespace {
 
+constexpr DtypeSet kChosen = dtypes("fhdbcsilu?");
+
 void choose(const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other,
             const at::Tensor& out) {
   if (!out.is_complex()) {
-    check_dtype("where", out, dtypes("fhdbcsilu?"));
+    check_dtype("where", out, kChosen);
     return launch<aclnnSWhere>(condition, self, other, out);
   }
   launch<aclnnSWhere>(condition.unsqueeze(-1), at::view_as_real(self), at::view_as_real(other),
@@ -58,6 +60,7 @@ struct masked_fill_number {
   static void run(Call& k, const at::Tensor& self, const at::Tensor& mask, const c10::Scalar& value) {
     if (kFilled & bit(self.scalar_type()))
       return launch<aclnnInplaceMaskedFillScalar>(k.in(self, kFilled), mask, value);
+    check_dtype(name, self, kChosen | dtypes("FD"));
     at::Tensor number = empty({}, self.scalar_type());
     fill_value(number, value);
     choose(mask, number, self, self);
