@@ -8,7 +8,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from halves import HALVES, rounded, widened
+from halves import HALVES, SINGLE, converted, rounded, widened
 from launches import Launches
 from row import DEVICE, Skip, Trial, raised, same, short
 from torch.testing._internal.common_methods_invocations import op_db
@@ -198,7 +198,13 @@ class OperatorTrial(Trial):
                 exact = None
             if exact is None or len(exact) != len(theirs):
                 raise
-            self.compare_nearer(mine, theirs, exact)
+            try:
+                self.compare_nearer(mine, theirs, exact)
+            except AssertionError:
+                if self.dtype not in HALVES:
+                    raise
+                single = tree_flatten(again(converted(sample, SINGLE)))[0]
+                self.compare(mine, rounded(single, theirs))
 
     def forward(self, sample: SampleInput, expected: Any, label: str) -> Any:
         there = moved(self.op, sample, DEVICE)
