@@ -38,6 +38,36 @@ except torch.OutOfMemoryError as error:
     assert "limited to 32.00 GiB" in message
 
 
+def test_torchs_own_variable_counts_and_is_checked_too(site: Any) -> None:
+    code = """
+import torch
+try:
+    out = [torch.empty(3, device="npu").numel(), torch.npu.get_per_process_memory_fraction()]
+except ValueError as error:
+    out = str(error)
+"""
+    given = {"NPU_RUNTIME": "sim", "PYTORCH_ALLOC_CONF": "per_process_memory_fraction:0.5"}
+    assert site.json(code, **given) == [3, 0.5]
+    both = {**given, "PYTORCH_NPU_ALLOC_CONF": "per_process_memory_fraction:0.25"}
+    assert site.json(code, **both) == [3, 0.25]
+    refused = site.json(code, NPU_RUNTIME="sim", PYTORCH_ALLOC_CONF="expandable_segment:True")
+    assert "PYTORCH_ALLOC_CONF: unknown key 'expandable_segment'" in refused
+
+
+def test_garbage_is_collected_at_a_fraction_of_the_whole_device_too(site: Any) -> None:
+    code = """
+import torch
+torch.npu.set_per_process_memory_fraction(1.0)
+total = torch.npu.mem_get_info(0)[1]
+for n in range(1, 9):
+    x = torch.empty(n * total // 100, dtype=torch.uint8, device="npu")
+    del x
+out = torch.npu.memory_reserved() / total
+"""
+    conf = "garbage_collection_threshold:0.1"
+    assert site.json(code, NPU_RUNTIME="sim", PYTORCH_NPU_ALLOC_CONF=conf) < 0.12
+
+
 def test_memory_of_another_stream_serves_a_request_that_would_fail(npu: Any) -> None:
     total = npu.mem_get_info(1)[1]
     with npu.device(1):

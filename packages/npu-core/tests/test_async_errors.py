@@ -78,6 +78,23 @@ def test_is_told_at_once_in_the_inline_modes(site: Any, mode: dict[str, str]) ->
     assert (status, later) == (1, "")
 
 
+def test_an_error_that_the_device_keeps_is_told_with_the_work_behind_it(site: Any) -> None:
+    code = """
+import torch
+texts = []
+for call in (lambda: torch.embedding(torch.randn(3, 4, device="npu"), torch.tensor([99], device="npu")),
+             lambda: torch.ones(4, device="npu") + 1):
+    try:
+        call()
+    except RuntimeError as error:
+        texts.append(str(error))
+out = texts
+"""
+    for text in site.json(code, NPU_RUNTIME="sim", ASCEND_LAUNCH_BLOCKING="1"):
+        assert "operation: aclnnEmbedding(" in text
+        assert "enqueued at: <string>:4" in text
+
+
 def test_nobody_saw_is_told_at_exit_and_the_exit_status_is_the_scripts_own(site: Any) -> None:
     done = site.python(FAIL + "fail(); torch.npu.init(); raise SystemExit(3)", NPU_RUNTIME="sim")
     assert done.returncode == 3

@@ -125,6 +125,9 @@ def test_the_native_stream_is_an_address_and_can_be_wrapped(npu: Any) -> None:
         x = torch.ones(4, device="npu") + 1
     wrapped.synchronize()
     assert x.tolist() == [2.0] * 4
+    assert wrapped == stream, "one stream has one state: a wait for either is a wait for its work"
+    default = npu.default_stream()
+    assert npu.ExternalStream(default.npu_stream) == default
 
 
 def test_memory_used_on_another_stream_is_not_reused_too_early(npu: Any) -> None:

@@ -4,6 +4,7 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <ATen/native/Resize.h>
+#include <ATen/native/ResizeCommon.h>
 #include <ATen/native/TensorFactories.h>
 #include <ATen/ops/arange.h>
 #include <c10/core/DeviceGuard.h>
@@ -73,8 +74,12 @@ const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size,
   c10::TensorImpl* t = self.unsafeGetTensorImpl();
   if (self.sizes() != size) {
     at::detail::check_size_nonnegative(size);
+    const size_t before = t->unsafe_storage().nbytes();
     t->set_sizes_contiguous(size);
     grow(t, at::detail::computeStorageNbytesContiguous(size, self.itemsize(), self.storage_offset()));
+    if (C10_UNLIKELY(at::globalContext().deterministicAlgorithms() &&
+                     at::globalContext().deterministicFillUninitializedMemory()))
+      at::native::fill_resize_deterministic_(self, static_cast<int64_t>(before));
   }
   if (format) {
     TORCH_CHECK(*format != c10::MemoryFormat::Preserve, "Unsupported memory format ", *format);

@@ -139,6 +139,16 @@ void add_memory(py::module_& m) {
   def(
       m, "is_pinned", [](uintptr_t pointer) { return is_pinned(reinterpret_cast<void*>(pointer)); },
       py::arg("pointer"));
+  def(
+      m, "register_host_memory",
+      [](uintptr_t pointer, size_t size) {
+        return register_host_memory(reinterpret_cast<void*>(pointer), size);
+      },
+      py::arg("pointer"), py::arg("size"));
+  def(
+      m, "unregister_host_memory",
+      [](uintptr_t pointer) { return unregister_host_memory(reinterpret_cast<void*>(pointer)); },
+      py::arg("pointer"));
 }
 
 }  // namespace npu::bindings

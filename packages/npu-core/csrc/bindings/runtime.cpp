@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Runtime selection, initialisation, shutdown, the plugins' table.
+#include <ATen/Context.h>
+
 #include "bindings.h"
 #include "npu/core/NPUFunctions.h"
 #include "npu/core/cann.h"
@@ -49,7 +51,11 @@ void add_runtime(py::module_& m) {
     if (!cann_usable()) return std::nullopt;
     return cann_version();
   });
-  def(m, "init", [] { npu::init(); });
+  def(m, "init", [] {
+    npu::init();
+    at::globalContext().lazyInitDevice(
+        c10::DeviceType::PrivateUse1);  // else ATen holds that nothing is pinned
+  });
   def_py(m, "is_initialized", [] { return is_initialized(); });
   def_py(m, "is_in_bad_fork", [] { return in_bad_fork(); });
   def(m, "shutdown", [] {

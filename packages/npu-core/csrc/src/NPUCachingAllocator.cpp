@@ -11,6 +11,7 @@
 
 #include "allocator_settings.h"
 #include "cann_pool_backend.h"
+#include "capture.h"
 #include "ipc.h"
 #include "npu/core/env.h"
 #include "npu/core/host_memory.h"
@@ -50,14 +51,18 @@ DevicePool* started_pool(DeviceIndex device) noexcept {
 
 namespace {
 
-// Applies PYTORCH_NPU_ALLOC_CONF; a ValueError comes again with every use until it is mended.
+void apply_variable(const char* name, const std::string& value) {
+  if (value.empty()) return;
+  AllocatorSettings parsed = parse_allocator_settings(value, name);
+  AcceleratorAllocatorConfig::instance().parseArgs(parsed.torch);
+  if (parsed.memory_fraction) g_default_fraction = parsed.memory_fraction;
+}
+
+// Applies the environment's settings; a ValueError comes again with every use until it is mended.
 void read_settings_locked() {
   if (g_settings_read) return;
-  if (!env().alloc_conf.empty()) {
-    AllocatorSettings parsed = parse_allocator_settings(env().alloc_conf);
-    AcceleratorAllocatorConfig::instance().parseArgs(parsed.torch);
-    g_default_fraction = parsed.memory_fraction;
-  }
+  apply_variable("PYTORCH_ALLOC_CONF", env().generic_alloc_conf);
+  apply_variable("PYTORCH_NPU_ALLOC_CONF", env().alloc_conf);
   g_settings_read = true;
 }
 
@@ -68,10 +73,9 @@ bool reclaim(DeviceIndex device) noexcept {
 }
 
 void apply_fraction(DeviceIndex device, DevicePool& pool, PoolBackend& backend, double fraction) {
-  pool.set_limit(
-      fraction < 1 ? std::max<size_t>(
-                         1, static_cast<size_t>(fraction * static_cast<double>(backend.memory_info().second)))
-                   : 0);
+  // All of the memory is a limit too: garbage_collection_threshold is a fraction of it.
+  const auto total = static_cast<double>(backend.memory_info().second);
+  pool.set_limit(std::max<size_t>(1, static_cast<size_t>(fraction * total)));
   g_fractions[device] = fraction;
 }
 
@@ -83,8 +87,7 @@ C10_NOINLINE DevicePool& start_pool(DeviceIndex device) {
   read_settings_locked();
   auto* backend = new CannPoolBackend(device);
   auto* pool = new DevicePool(device, *backend);
-  double fraction = g_default_fraction.value_or(1);
-  if (fraction < 1) apply_fraction(device, *pool, *backend, fraction);
+  if (g_default_fraction) apply_fraction(device, *pool, *backend, *g_default_fraction);
   pool->record_history(g_history, false);
   for (const auto& observer : observers()) pool->observe_out_of_memory(observer);
   set_reclaim_hook(reclaim);
@@ -110,6 +113,7 @@ void report(Block* block, int64_t nbytes) {
 
 Block* allocate_block(size_t nbytes, DeviceIndex device, c10::StreamId stream) {
   DevicePool& pool = pool_of(device);
+  const CapturedAllocation captured(device, stream);
   Block* block = nullptr;
   try {
     block = pool.allocate(nbytes, stream);

@@ -152,4 +152,19 @@ at::HostAllocator* getNPUCachingHostAllocator() { return &allocator(); }
 
 bool is_pinned(const void* ptr) noexcept { return ranges().find(ptr) != nullptr; }
 
+int register_host_memory(void* ptr, size_t size) {
+  bind_device(current_device());
+  void* on_device = nullptr;  // copies take the host's address
+  const int code = cann().aclrtHostRegister(ptr, size, ACL_HOST_REGISTER_MAPPED, &on_device);
+  if (code == 0) ranges().add(ptr, size);
+  return code;
+}
+
+int unregister_host_memory(void* ptr) {
+  bind_device(current_device());
+  const int code = cann().aclrtHostUnregister(ptr);
+  if (code == 0) ranges().remove(ptr);
+  return code;
+}
+
 }  // namespace npu

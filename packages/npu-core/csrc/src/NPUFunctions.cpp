@@ -13,10 +13,12 @@
 #include <string_view>
 #include <thread>
 
+#include "capture.h"
 #include "npu/core/env.h"
 #include "npu/core/error.h"
 #include "npu/core/launch_queue.h"
 #include "process.h"
+#include "visible_devices.h"
 
 namespace npu {
 namespace {
@@ -42,12 +44,17 @@ void after_fork_in_child() {
   detail::forget_cann();
 }
 
-// `why`: what CANN says about there being no device.
-int ask_count(std::string* why = nullptr) noexcept {
+// `why`: what CANN says about there being no device; `complaint`: what is wrong with the variable that
+// chooses them.
+int ask_count(std::string* why = nullptr, std::string* complaint = nullptr) noexcept {
   if (!cann_usable()) return 0;
   try {
     uint32_t n = 0;
     const int code = cann().aclrtGetDeviceCount(&n);
+    if (std::string wrong = visible_devices_complaint(code == 0 ? static_cast<int>(n) : 0); !wrong.empty()) {
+      if (complaint) *complaint = std::move(wrong);
+      return 0;
+    }
     if (why && code != 0)
       *why = error_message("aclrtGetDeviceCount", code);
     else if (const char* recent = why && n == 0 ? cann().aclGetRecentErrMsg() : nullptr)
@@ -74,11 +81,14 @@ DeviceIndex device_count_ensure_non_zero() {
   if (n > 0) return n;
   cann();  // raises why the runtime is unusable
   std::string why;
-  ask_count(&why);
+  std::string complaint;
+  ask_count(&why, &complaint);
+  TORCH_CHECK_VALUE(complaint.empty(), complaint);
   while (!why.empty() && (why.back() == '\n' || why.back() == ' ')) why.pop_back();
+  const char* visible = visible_devices();
   TORCH_CHECK(false, "No NPU is available: CANN ", cann_version(), " was loaded but counts no device",
-              why.empty() ? "" : " (" + why + ")",
-              ". Check ASCEND_RT_VISIBLE_DEVICES, and with `npu-smi info` the driver (see `npu doctor`).");
+              why.empty() ? "" : " (" + why + ")", ". Check ASCEND_RT_VISIBLE_DEVICES (",
+              visible ? visible : "not set", "), and with `npu-smi info` the driver (see `npu doctor`).");
 }
 
 void check_device(DeviceIndex device) {
@@ -150,6 +160,7 @@ void synchronize() { synchronize(t_current); }
 
 void synchronize(DeviceIndex device) {
   bind_device(device);
+  if (C10_UNLIKELY(capturing())) refuse_in_capture("a wait for the device");
   LaunchQueue* queue = LaunchQueue::started(device);
   if (queue) queue->flush();
   raise_after_wait(device, "aclrtSynchronizeDevice", cann().aclrtSynchronizeDevice());

@@ -69,6 +69,9 @@ constexpr TaskKind kBegin{"begin of a graph's capture", &Begin::run};
 constexpr TaskKind kEnd{"end of a graph's capture", &End::run};
 constexpr TaskKind kReplay{"replay of a graph", &Replay::run};
 
+// Whether what this thread allocates now is the graph's.
+thread_local bool t_allocates_captured = false;
+
 // One capture at a time in the process: its launch thread keeps one set of workspaces.
 GraphWorkspaces& workspaces() {
   static auto* all = new GraphWorkspaces;
@@ -114,6 +117,17 @@ bool stream_is_capturing(const NPUStream& stream) {
 void refuse_in_capture(const char* what) {
   TORCH_CHECK(!current_stream_is_capturing(), what,
               " cannot happen while a graph is captured. Move it out of the graph.");
+}
+
+CapturedAllocation::CapturedAllocation(DeviceIndex device, c10::StreamId stream) {
+  if (C10_LIKELY(!capturing())) return;
+  const c10::Device where(c10::DeviceType::PrivateUse1, device);
+  asked_ = true;
+  t_allocates_captured = stream_is_capturing(NPUStream(c10::Stream(c10::Stream::UNSAFE, where, stream)));
+}
+
+CapturedAllocation::~CapturedAllocation() {
+  if (C10_UNLIKELY(asked_)) t_allocates_captured = false;
 }
 
 RelaxedCapture::RelaxedCapture() {
@@ -175,12 +189,9 @@ void NPUGraph::capture_begin(c10::MempoolId_t pool, at::GraphCaptureMode mode) {
   id_ = pool == c10::MempoolId_t(0, 0) ? c10::MempoolId_t(number, 0) : pool;
   pinned_ = {number, 0};
   stream_ = stream;
-  const auto thread = std::this_thread::get_id();
   DevicePool& memory = NPUCachingAllocator::pool_of(device);
   memory.begin_route(
-      id_,
-      [thread, id = stream.id()](c10::StreamId s) { return s == id || std::this_thread::get_id() == thread; },
-      /*capture=*/true);
+      id_, [](c10::StreamId) { return t_allocates_captured; }, /*capture=*/true);
   // Pinned memory of captured copies is read or written by each replay, so it has to be the graph's too.
   getNPUCachingHostAllocator()->begin_allocate_to_pool(
       pinned_, [](c10::Stream s) { return stream_is_capturing(NPUStream(s)); });

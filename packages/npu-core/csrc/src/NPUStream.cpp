@@ -160,6 +160,9 @@ NPUStream getStreamFromExternal(aclrtStream stream, DeviceIndex device) {
   TORCH_CHECK_VALUE(id >= kFirstForeign, "an aclrtStream was expected, got ", id);
   DeviceStreams& streams = streams_of(device);
   std::lock_guard lock(streams.mutex);
+  // One of ours, handed to another library and back: two states of one stream would not wait for each other.
+  for (const StreamState& own : streams.own)
+    if (own.native.load(std::memory_order_acquire) == stream) return make(device, own.id);
   auto [it, fresh] = streams.foreign.try_emplace(id, nullptr);
   if (fresh) {
     it->second = new StreamState;

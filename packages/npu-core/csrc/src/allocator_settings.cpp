@@ -13,7 +13,7 @@ namespace npu {
 
 namespace {
 
-enum class Value { kSize, kFraction, kFlag, kSizeOrList, kAny };
+enum class Value { kSize, kFraction, kPart, kFlag, kSizeOrList, kAny };
 
 struct Key {
   std::string_view name;
@@ -28,7 +28,7 @@ constexpr std::array<Key, 20> kKeys{{
     {"max_split_size_mb", Value::kSize},
     {"max_non_split_rounding_mb", Value::kSize},
     {"large_segment_size_mb", Value::kSize},
-    {"garbage_collection_threshold", Value::kFraction},
+    {"garbage_collection_threshold", Value::kPart},
     {"roundup_power2_divisions", Value::kSizeOrList},
     {"pinned_use_background_threads", Value::kFlag},
     {"pinned_max_round_threshold_mb", Value::kSize},
@@ -77,6 +77,22 @@ bool parse_number(std::string_view text, T& out) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+// [256:1,512:2,>:8]
+bool is_list(std::string_view value) {
+  if (value.size() < 2 || value.front() != '[' || value.back() != ']') return false;
+  value = value.substr(1, value.size() - 2);
+  for (;;) {
+    const size_t comma = value.find(','), colon = value.find(':');
+    size_t number = 0;
+    const std::string_view size = value.substr(0, colon);
+    if (colon >= comma || !(size == ">" || parse_number(size, number)) ||
+        !parse_number(value.substr(colon + 1, comma == value.npos ? comma : comma - colon - 1), number))
+      return false;
+    if (comma == value.npos) return true;
+    value.remove_prefix(comma + 1);
+  }
+}
+
 // What `value` should have been, or nothing if it is fine.
 const char* complaint(const Key& key, std::string_view value) {
   size_t size = 0;
@@ -84,14 +100,16 @@ const char* complaint(const Key& key, std::string_view value) {
   switch (key.value) {
     case Value::kSize:
       return parse_number(value, size) ? nullptr : "a whole number";
+    case Value::kPart:
+      return parse_number(value, fraction) && fraction > 0 && fraction < 1 ? nullptr
+                                                                           : "a number between 0 and 1";
     case Value::kFraction:
       return parse_number(value, fraction) && fraction > 0 && fraction <= 1 ? nullptr
                                                                             : "a number above 0, up to 1";
     case Value::kFlag:
       return value == "True" || value == "False" ? nullptr : "True or False";
     case Value::kSizeOrList:
-      return value.starts_with('[') || parse_number(value, size) ? nullptr
-                                                                 : "a whole number or [size:number,...]";
+      return is_list(value) || parse_number(value, size) ? nullptr : "a whole number or [size:number,...]";
     case Value::kAny:
       return value.empty() ? "a value" : nullptr;
   }
@@ -115,7 +133,7 @@ std::vector<std::string> entries(const std::string& text) {
 
 }  // namespace
 
-AllocatorSettings parse_allocator_settings(const std::string& text) {
+AllocatorSettings parse_allocator_settings(const std::string& text, const char* variable) {
   AllocatorSettings settings;
   for (const std::string& entry : entries(text)) {
     if (entry.empty()) continue;
@@ -126,15 +144,15 @@ AllocatorSettings parse_allocator_settings(const std::string& text) {
     for (const Key& k : kKeys) {
       if (k.name == name) key = &k;
     }
-    TORCH_CHECK_VALUE(key, "PYTORCH_NPU_ALLOC_CONF: unknown key '", name, "'; npu-core knows ", known_keys());
+    TORCH_CHECK_VALUE(key, variable, ": unknown key '", name, "'; npu-core knows ", known_keys());
     const char* wanted = complaint(*key, value);
-    TORCH_CHECK_VALUE(!wanted, "PYTORCH_NPU_ALLOC_CONF: ", name, " must be ", wanted ? wanted : "",
-                      ", found '", value, "'");
+    TORCH_CHECK_VALUE(!wanted, variable, ": ", name, " must be ", wanted ? wanted : "", ", found '", value,
+                      "'");
     if (name == "per_process_memory_fraction") {
       parse_number(value, settings.memory_fraction.emplace());
       continue;
     }
-    TORCH_CHECK_VALUE(key->refused.empty() || value == key->without, "PYTORCH_NPU_ALLOC_CONF: ", entry,
+    TORCH_CHECK_VALUE(key->refused.empty() || value == key->without, variable, ": ", entry,
                       " is not possible: ", key->refused, ". Leave ", name, " out.");
     if (key->as_is || !key->refused.empty()) continue;
     settings.torch.append(settings.torch.empty() ? "" : ",");

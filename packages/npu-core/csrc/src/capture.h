@@ -3,6 +3,7 @@
 #pragma once
 
 #include <c10/core/Allocator.h>
+#include <c10/core/Stream.h>
 
 #include <map>
 #include <utility>
@@ -33,6 +34,19 @@ class RelaxedCapture {
  private:
   bool changed_ = false;
   aclmdlRICaptureMode mode_ = ACL_MODEL_RI_CAPTURE_MODE_RELAXED;
+};
+
+// Around an allocation, before the pool's lock: work of a stream that is captured gets memory of the graph,
+// whichever thread enqueues it (autograd's runs the backward pass). Asking may wait for the launch thread.
+class CapturedAllocation {
+ public:
+  CapturedAllocation(c10::DeviceIndex device, c10::StreamId stream);
+  ~CapturedAllocation();
+  CapturedAllocation(const CapturedAllocation&) = delete;  // answers for one allocation
+  CapturedAllocation& operator=(const CapturedAllocation&) = delete;
+
+ private:
+  bool asked_ = false;
 };
 
 // Memory of the device's own, not of a pool, whose blocks captured work shares. For what lives as long as a

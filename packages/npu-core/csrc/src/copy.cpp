@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "activity.h"
+#include "capture.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/NPUGuard.h"
 #include "npu/core/error.h"
@@ -90,6 +91,9 @@ void copy_between(CopyTask task) {
 void copy_with_host(const CopyTask& task, const void* host, DeviceIndex device, bool non_blocking) {
   const NPUStream stream = getCurrentNPUStream(device);
   const bool pinned = is_pinned(host);
+  if (C10_UNLIKELY(capturing() && (!pinned || !non_blocking)))
+    refuse_in_capture(pinned ? "a copy that waits (non_blocking=False)"
+                             : "a copy with memory of the host that is not pinned");
   if (!pinned || !non_blocking)
     note_sync(pinned ? "a blocking copy" : "a copy with memory that is not pinned");
   if (pinned) {

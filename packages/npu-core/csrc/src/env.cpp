@@ -39,6 +39,7 @@ Env read() {
   const size_t cache = number(e, "NPU_EXECUTOR_CACHE", 1);
   e.executor_cache = cache == 1 ? Env{}.executor_cache : cache;
   e.alloc_conf = text("PYTORCH_NPU_ALLOC_CONF");
+  e.generic_alloc_conf = text("PYTORCH_ALLOC_CONF");
   const std::string_view fallback = text("NPU_FALLBACK");
   if (!fallback.empty() && fallback != "warn" && fallback != "error")
     complain(e, "NPU_FALLBACK", fallback, "set error or warn, or unset it");
@@ -55,6 +56,8 @@ const Env& env() noexcept {
   static const Env e = read();
   return e;
 }
+
+const char* visible_devices() noexcept { return std::getenv("ASCEND_RT_VISIBLE_DEVICES"); }
 
 void check_env() { TORCH_CHECK_VALUE(env().error.empty(), env().error); }
 

@@ -39,6 +39,10 @@ std::string describe_task(const TaskKind& kind, const void* payload, const detai
   return on(kind.name, stream);
 }
 
+std::string explain_now(const Launched& culprit) {
+  return "\n  operation: " + culprit.operation + "\n  enqueued at: " + line_of(culprit.where);
+}
+
 std::string explain_delay(const Location& location) {
   return "\n  enqueued at: " + line_of(location) +
          "\nLaunches are asynchronous: this is raised at the next synchronising call. "
@@ -68,6 +72,19 @@ void LaunchHistory::note(const TaskKind& kind, const detail::StreamState& stream
 
 Launched LaunchHistory::Entry::told() const {
   return {whole ? describe_task(kind, payload.data(), *stream) : on(kind.name, *stream), where};
+}
+
+Launched LaunchHistory::culprit(std::string_view message, const TaskKind& kind,
+                                const detail::StreamState& stream, const Location& where,
+                                const void* payload) const {
+  if (!names(message, kind.name)) {
+    const uint64_t oldest = noted_ - std::min<uint64_t>(noted_, kKept);
+    for (uint64_t i = noted_; i-- > oldest;) {
+      const Entry& e = entries_[i % kKept];
+      if (names(message, e.kind.name)) return e.told();
+    }
+  }
+  return {describe_task(kind, payload, stream), where};
 }
 
 std::vector<Launched> LaunchHistory::suspects(std::string_view message) const {

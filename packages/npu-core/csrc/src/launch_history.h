@@ -24,7 +24,9 @@ struct Launched {
   Location where;
 };
 
-// The lines of an error about work that failed later than it was enqueued. Takes the GIL.
+// The lines of an error about work that failed where it was enqueued. Takes the GIL.
+std::string explain_now(const Launched& culprit);
+// The same about work that failed later.
 std::string explain_delay(const Location& location);
 // The same about work that the device failed to do, and `suspects`, newest first.
 std::string explain_suspects(const std::vector<Launched>& suspects);
@@ -35,6 +37,10 @@ class LaunchHistory {
   void note(const TaskKind& kind, const detail::StreamState& stream, const Location& where,
             const void* payload, size_t bytes) noexcept;
 
+  // What an error is about that was raised while `kind` ran: that, unless `message` names another operator,
+  // an earlier one whose error the device keeps. `payload` is that of `kind`.
+  Launched culprit(std::string_view message, const TaskKind& kind, const detail::StreamState& stream,
+                   const Location& where, const void* payload) const;
   // The newest call of the operator that `message` names; if it names none, the last few, newest first.
   std::vector<Launched> suspects(std::string_view message) const;
 

@@ -33,16 +33,19 @@ Ticket LaunchQueue::Impl::run_inline(const TaskKind& kind, detail::StreamState& 
     refuse_after_shutdown();
   }
   stream.last_ticket.store(ticket, std::memory_order_release);
+  const Location where = capture_location();
   try {
     bind_device(owner.device());
     aclrtStream native = stream.handle();
     kind.run(payload, {native, launcher, stream, activity});
-    launcher.history.note(kind, stream, capture_location(), payload, size);
+    launcher.history.note(kind, stream, where, payload, size);
     if (env().launch_blocking) NPU_CHECK(cann().aclrtSynchronizeStream(native));
   } catch (...) {
     Failure f = current_failure();
-    f.message += "\n  operation: " + describe_task(kind, payload, stream);
+    const Launched culprit = launcher.history.culprit(f.message, kind, stream, where, payload);
     end();
+    lock.unlock();  // the line needs Python's lock, which another launching thread may hold
+    f.message += explain_now(culprit);
     raise_failure(f);
   }
   end();

@@ -236,7 +236,12 @@ def host_empty_cache() -> None: ...
 def reset_accumulated_host_memory_stats() -> None: ...
 def reset_peak_host_memory_stats() -> None: ...
 def is_pinned(pointer: int) -> bool:
-    """[query] Whether the address lies in a pinned block of ours."""
+    """[query] Whether the address lies in a pinned block of ours, or in registered memory."""
+
+def register_host_memory(pointer: int, size: int) -> int:
+    """Pins memory where it is. CANN's code, 0 if it succeeded. NotImplementedError if CANN cannot."""
+
+def unregister_host_memory(pointer: int) -> int: ...
 
 # --- random numbers --------------------------------------------------------------------------------------------------
 

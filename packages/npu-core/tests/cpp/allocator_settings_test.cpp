@@ -49,6 +49,21 @@ TEST(AllocatorSettings, RefuseAValueThatIsNoNumber) {
 TEST(AllocatorSettings, RefuseAFractionOutsideItsRange) {
   expect_refused("per_process_memory_fraction:1.5", {"a number above 0, up to 1", "'1.5'"});
   expect_refused("garbage_collection_threshold:0", {"garbage_collection_threshold"});
+  expect_refused("garbage_collection_threshold:1.0", {"a number between 0 and 1", "'1.0'"});
+}
+
+TEST(AllocatorSettings, RefuseAListThatIsNone) {
+  for (const char* list : {"[256:1", "[]", "[256]", "[256:1,]", "[:1]", "[256:x]"})
+    expect_refused(std::string("roundup_power2_divisions:") + list, {"[size:number,...]"});
+}
+
+TEST(AllocatorSettings, NameTheVariableThatTheyStandIn) {
+  try {
+    parse_allocator_settings("split_max:3", "PYTORCH_ALLOC_CONF");
+    FAIL() << "accepted";
+  } catch (const c10::ValueError& e) {
+    EXPECT_EQ(std::string(e.what_without_backtrace()).find("PYTORCH_ALLOC_CONF: "), 0);
+  }
 }
 
 TEST(AllocatorSettings, RefuseAFlagThatIsNeitherTrueNorFalse) {

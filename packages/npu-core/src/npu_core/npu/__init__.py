@@ -132,6 +132,7 @@ from npu_core.npu.random import (
     set_rng_state,
     set_rng_state_all,
 )
+from npu_core.npu.runtime_calls import npurt
 from npu_core.npu.streams import (
     Event,
     ExternalEvent,
@@ -284,6 +285,7 @@ __all__ = [
     "memory_stats",
     "memory_stats_as_nested_dict",
     "memory_summary",
+    "npurt",
     "reset_accumulated_host_memory_stats",
     "reset_accumulated_memory_stats",
     "reset_fallback_report",

@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 
 from npu_core import _binding, env
 from npu_core.npu._utils import _lazy_init, not_there
-from npu_core.npu.devices import synchronize
+from npu_core.npu.devices import current_device, synchronize
 from npu_core.npu.memory import empty_cache
 from npu_core.npu.streams import Stream, StreamContext, current_stream
 
@@ -24,6 +24,9 @@ class NPUGraph:
     What it computes is in the tensors that the captured code made; they, and what it read, keep their addresses. What
     it draws at random is new in every replay: the numbers that the same code would draw outside of a graph, from the
     same generators, which move on.
+
+    Args:
+        keep_graph: as torch.cuda's: accepted, and of no consequence.
     """
 
     def __init__(self, keep_graph: bool = False) -> None:
@@ -45,6 +48,13 @@ class NPUGraph:
     def capture_end(self) -> None:
         """Ends the capture; raises what made it fail."""
         self._graph.capture_end()
+
+    def instantiate(self) -> None:
+        """Nothing: CANN's graphs can be replayed when their capture ends, `keep_graph` or not."""
+
+    def raw_cuda_graph(self) -> int:
+        """Would give CUDA's handle. Always NotImplementedError: there is none; `debug_dump` describes the graph."""
+        raise not_there("NPUGraph.raw_cuda_graph", "debug_dump describes the graph")
 
     def replay(self) -> None:
         """Enqueues everything that was captured on the current stream."""
@@ -90,7 +100,7 @@ class graph:
     Args:
         npu_graph: where to.
         pool: whose memory to share, see `NPUGraph.capture_begin`.
-        stream: where the body runs (default: one stream for all captures).
+        stream: where the body runs (default: a stream of the current device, the same for one capture after another).
         auto_dispatch_capture: NotImplementedError if set.
         capture_error_mode: see `NPUGraph.capture_begin`.
     """
@@ -108,9 +118,10 @@ class graph:
         if auto_dispatch_capture:
             raise not_there("graph(auto_dispatch_capture=True)", "update arguments with graph_task_update_begin")
         if stream is None:
-            if graph.default_capture_stream is None:
-                graph.default_capture_stream = Stream()
-            stream = graph.default_capture_stream
+            kept = graph.default_capture_stream
+            if kept is None or kept.device.index != current_device():
+                kept = graph.default_capture_stream = Stream()
+            stream = kept
         self.npu_graph = npu_graph
         self.pool = pool
         self.capture_error_mode = capture_error_mode

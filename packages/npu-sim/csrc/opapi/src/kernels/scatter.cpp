@@ -75,7 +75,10 @@ NPU_SIM_KERNEL(aclnnIndexCopy, copied_slices) = [](Out self, int64_t dim, In ind
   out.copy_(at::index_copy(self, dim, index.to(at::kLong), source));
 };
 NPU_SIM_KERNEL(aclnnInplacePut, put) = [](Out self, In index, In source, bool accumulate) {
-  self.put_(index.to(at::kLong), source, accumulate);
+  // put_ itself asks torch's deterministic mode, which is the process's and not the device's.
+  at::Tensor whole = self.contiguous();
+  whole.view(-1).index_put_({index.to(at::kLong).reshape(-1)}, source.reshape(-1), accumulate);
+  if (!whole.is_same(self)) self.copy_(whole);
 };
 NPU_SIM_KERNEL(aclnnTake, taken) = [](In self, In index, Out out) {
   out.copy_(at::take(self, index.to(at::kLong)));

@@ -77,6 +77,8 @@
   X(acl, aclrtGetMemUceInfo) \
   X(acl, aclrtGetStreamResLimit) \
   X(acl, aclrtGetVersion) \
+  X(acl, aclrtHostRegister) \
+  X(acl, aclrtHostUnregister) \
   X(acl, aclrtIpcGetEventHandle) \
   X(acl, aclrtIpcMemClose) \
   X(acl, aclrtIpcMemGetExportKey) \

@@ -11,6 +11,8 @@
 //   PYTORCH_NPU_ALLOC_CONF  settings of the caching allocator, `key:value,...`: those of torch's
 //   PYTORCH_ALLOC_CONF and
 //                           per_process_memory_fraction. Checked when the allocator is first used.
+//   PYTORCH_ALLOC_CONF      the same for a device of any kind; the other one comes after it, key by key.
+//   ASCEND_RT_VISIBLE_DEVICES  devices that this process may use; read by CANN, checked here.
 //   NPU_FALLBACK            error: a CPU fallback raises NotImplementedError. Else (warn, unset): it is
 //   counted.
 //
@@ -30,6 +32,7 @@ struct Env {
   bool launch_blocking = false;
   size_t executor_cache = 1024;  // 0 is off
   std::string alloc_conf;
+  std::string generic_alloc_conf;
   bool fallback_is_error = false;
   bool preloaded = false;
   std::string custom_opp_path;
@@ -41,5 +44,7 @@ struct Env {
 NPU_API const Env& env() noexcept;
 // Called at initialisation. ValueError names a variable with a bad value and the values it may have.
 NPU_API void check_env();
+// ASCEND_RT_VISIBLE_DEVICES as it is now: CANN looks at it when it is first called. Null if it is not set.
+const char* visible_devices() noexcept;
 
 }  // namespace npu
