@@ -247,6 +247,12 @@ def _own(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     return _result(index, p, scope, f", call_.dtype({index})")
 
 
+def _over(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
+    name, index = _id(args[0], p, scope, "Tensor"), _index(args[1], p, scope)
+    read, sizes = f"call_.in({name}, {scope.accepted(p)})", f"call_.out({index}, 0).sizes()"
+    return f"({name}.sizes() == {sizes} ? {read} : {read}.expand({sizes}))"
+
+
 def _weights(args: tuple[Expression, ...], p: Param, scope: Scope) -> str:
     weight, scores = _id(args[0], p, scope, "Tensor?"), _id(args[1], p, scope, "Tensor")
     return f"call_.in(class_weights({weight}, {scores}), {scope.accepted(p)})"
@@ -300,6 +306,7 @@ RULES: dict[str, Rule] = {
     "real": Rule(
         "a result that CANN writes in the real dtype of an argument; likewise converted", ("tensor",), 2, _real
     ),
+    "over": Rule("a tensor expanded to the shape of a result, where CANN broadcasts nothing", ("tensor",), 2, _over),
     "places": Rule("an index; an empty one of another dtype is made one of int64", ("tensor",), 1, _places),
     "weights": Rule(
         "class weights for a tensor of scores; ones where they are absent",
@@ -366,6 +373,7 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "reduce_pair": (False, "the same for two results"),
     "dot": (False, "one element, from two vectors of one length and dtype"),
     "loss": (False, "the operand's shape, or one element if `reduction` is not 0"),
+    "gradient": (False, "the operand's dtype, and the shape that it, its target and the loss's gradient broadcast to"),
     "nll_loss2d": (False, "the target's shape, or one element if `reduction` is not 0; and the total weight"),
     "vector": (False, "an `out` of n elements"),
     "matrix": (False, "an `out` of n by m elements"),
@@ -381,4 +389,13 @@ SHAPES: dict[str, tuple[bool, str]] = {
     "fits": (False, "in-place: checks that the operand's dtype holds a number"),
     "single": (True, "in-place: checks that a value has no dimension, and that the operand's dtype holds a CPU one"),
     "spread": (True, "in-place: checks that a mask is bool and broadcasts to the operand, and a number as `fits`"),
+}
+
+#: Shape rules that are in a header of their own.
+SHAPE_HEADERS: dict[str, tuple[str, ...]] = {"gradient": ("losses.h",)}
+
+#: Checks beyond the shape rule (csrc/checks.h), and documentation.
+CHECKS: dict[str, str] = {
+    "matrices": "two matrices have one dtype",
+    "alike": "two tensors, or three, have one dtype",
 }

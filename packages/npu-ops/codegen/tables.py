@@ -16,6 +16,7 @@ or, where the line has to say more::
     mm.out:
       call: aclnnMm(self, mat2, out, cube_math)
       otherwise: mm                                # csrc/otherwise.h, for dtypes that the call does not take
+      check: matrices(self, mat2)                  # csrc/checks.h, what torch refuses beyond its shape rule
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from npu_cann.signatures import SignatureError, load_yaml
 from .errors import TableError
 from .expressions import Apply, parse_call
 
-_FIELDS = {"call", "scalar", "shape", "otherwise"}
+_FIELDS = {"call", "scalar", "shape", "otherwise", "check"}
 #: In ``fallback.yaml``: every operator that has a kernel, for the dtypes that the kernel does not take.
 EVERY = "*"
 
@@ -44,6 +45,7 @@ class Entry:
     shape: Apply | None
     otherwise: str | None  # the function of csrc/otherwise.h for dtypes that `call` does not take
     where: str  # "pointwise.yaml: add.out"
+    check: Apply | None = None  # the function of csrc/checks.h that refuses operands
 
 
 @dataclass(frozen=True)
@@ -110,4 +112,5 @@ def _entry(key: str, value: object, where: str) -> Entry:
         parse_call(value["shape"], f"{where}.shape") if "shape" in value else None,
         None if otherwise is None else str(otherwise),
         where,
+        parse_call(value["check"], f"{where}.check") if "check" in value else None,
     )

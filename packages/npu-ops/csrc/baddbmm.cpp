@@ -5,6 +5,7 @@
 #include <ATen/ops/bmm_meta.h>
 
 #include "aclnn_ops.h"
+#include "checks.h"
 #include "kernel.h"
 #include "otherwise.h"
 #include "structured.h"
@@ -22,6 +23,7 @@ struct baddbmm_op {
   static void shape(Outputs<Meta, 1>& m, const at::Tensor& self, const at::Tensor& a, const at::Tensor& b,
                     Number, Number) {
     m.meta(a, b);
+    check::alike(name, a, b);
     const auto sizes = {a.size(0), a.size(1), b.size(2)};
     TORCH_CHECK(self.scalar_type() == a.scalar_type() && a.scalar_type() == b.scalar_type(),
                 "Input dtypes must be the same, got: input ", self.scalar_type(),

@@ -6,6 +6,7 @@
 
 #include "aclnn_ops.h"
 #include "call.h"
+#include "checks.h"
 #include "devices.h"
 #include "kernel.h"
 
@@ -37,6 +38,8 @@ int64_t channels(const at::Tensor& input,
 void normalize(const at::Tensor& input, const MaybeTensor& weight, const MaybeTensor& bias,
                const MaybeTensor& mean, const MaybeTensor& var, bool training, double momentum, double eps,
                const at::Tensor& out, const at::Tensor& save_mean, const at::Tensor& save_invstd) {
+  check::parameters("batch_norm", input, weight, bias);
+  check::parameters("batch_norm", input, mean, var);
   check_all("batch_norm", {&weight, &bias, &mean, &var});
   check_dtype("batch_norm", input, kFloats);
   if (input.numel())

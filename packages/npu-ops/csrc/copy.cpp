@@ -103,6 +103,7 @@ at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking)
   at::assert_no_internal_overlap(self);
   at::assert_no_partial_overlap(self, src);
   if (self.numel() == 0) return self;
+  if (src._is_zerotensor()) return self.zero_();  // zeros without memory, as autograd makes them
   at::Tensor dst = raw(self);
   bool conj = self.is_complex() && self.is_conj() != src.is_conj();
   bool neg = self.scalar_type() != at::kBool && self.is_neg() != src.is_neg();

@@ -2,15 +2,18 @@
 // The optimizers' steps of torch.optim(..., fused=True).
 //
 // Launches for n parameters: Adam and AdamW n, one aclnnApplyAdamWV2 each, after a pass over the step counts;
-// Adam with weight decay one or two passes more. SGD 1 to 5 passes. A pass over lists takes n/48 to n/16
-// launches, by how many lists it names. With a GradScaler the step waits for the device once, to read
-// found_inf: CANN has no operator that skips by a flag on the device. A learning rate on the device is read
-// likewise.
+// Adam with weight decay one or two passes more. SGD 1 to 5 passes, Adagrad 4 to 6, and one launch a
+// parameter more where its rate decays. A pass over lists takes n/48 to n/16 launches, by how many lists it
+// names. With a GradScaler the step waits for the device once, to read found_inf: CANN has no operator that
+// skips by a flag on the device. A learning rate on the device is read likewise.
 #include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_addcdiv.h>
+#include <ATen/ops/_foreach_addcmul.h>
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/_foreach_div.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_neg.h>
+#include <ATen/ops/_foreach_sqrt.h>
 #include <ATen/ops/_foreach_sub.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/pow.h>
@@ -139,6 +142,27 @@ void fused_sgd(List params, List grads, List momenta, double decay, double momen
   at::_foreach_add_(params, g, -number(lr));
 }
 
+template <class Lr>
+void fused_adagrad(List params, List grads, List sums, List steps, Lr lr, double lr_decay, double decay,
+                   double eps, bool maximize, const Optional& grad_scale, const Optional& found_inf) {
+  expect_lists("_fused_adagrad_", params, {grads, sums, steps});
+  if (params.empty() || !unscaled(grads, grad_scale, found_inf)) return;
+  std::vector<at::Tensor> own;  // gradients that are not the caller's
+  List g = grads;
+  if (maximize) g = own = at::_foreach_neg(g);
+  if (decay != 0) g = own = at::_foreach_add(g, params, decay);
+  at::_foreach_addcmul_(sums, g, g);
+  const std::vector<at::Tensor> scale = at::_foreach_sqrt(sums);
+  at::_foreach_add_(scale, eps);
+  if (lr_decay == 0) return at::_foreach_addcdiv_(params, g, scale, -number(lr));
+  const std::vector<at::Tensor> rates = at::_foreach_sub(steps, 1);  // 1 / (1 + (step - 1) lr_decay)
+  at::_foreach_mul_(rates, lr_decay);
+  at::_foreach_add_(rates, 1);
+  const double rate = -number(lr);
+  for (size_t i = 0; i < params.size(); ++i) scale[i].mul_(rates[i].to(scale[i].device()));
+  at::_foreach_addcdiv_(params, g, scale, rate);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -146,6 +170,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_fused_adam_.tensor_lr", fused_adam<const at::Tensor&>>(m);
   impl<"_fused_adamw_", fused_adamw<double>>(m);
   impl<"_fused_adamw_.tensor_lr", fused_adamw<const at::Tensor&>>(m);
+  impl<"_fused_adagrad_", fused_adagrad<double>>(m);
+  impl<"_fused_adagrad_.tensor_lr", fused_adagrad<const at::Tensor&>>(m);
   impl<"_fused_sgd_", fused_sgd<double>>(m);
   impl<"_fused_sgd_.tensor_lr", fused_sgd<const at::Tensor&>>(m);
 }

@@ -5,6 +5,7 @@
 
 #include "aclnn_ops.h"
 #include "call.h"
+#include "checks.h"
 #include "devices.h"
 #include "kernel.h"
 
@@ -22,6 +23,7 @@ void check(const char* op, const at::Tensor& input, const at::Tensor& grid, int6
     at::native::check_grid_sampler_2d(input, grid);
   else
     at::native::check_grid_sampler_3d(input, grid, mode);
+  check::alike(op, input, grid);
   check_dtype(op, input, kSampled);
   check_dtype(op, grid, kSampled);
 }

@@ -84,7 +84,15 @@ struct Positions {
     tensors = at::native::expandTensors(self, indices, /*ensure_same_device=*/true);
     TORCH_CHECK_INDEX(tensors.size() <= static_cast<size_t>(self.dim()),
                       "too many indices for tensor of dimension ", self.dim(), " (got ", tensors.size(), ")");
-    tensors = at::expand_outplace(tensors);
+    try {
+      tensors = at::expand_outplace(tensors);
+    } catch (const c10::Error&) {
+      std::string shapes;
+      for (const at::Tensor& t : tensors)
+        if (t.defined()) shapes += (shapes.empty() ? "" : ", ") + c10::str(t.sizes());
+      TORCH_CHECK_INDEX(false, "shape mismatch: indexing tensors could not be broadcast together with shapes ",
+                        shapes);
+    }
     at::Tensor whole = empty({0}, at::kLong);
     at::IntArrayRef shape;
     size_t first = tensors.size(), last = 0;

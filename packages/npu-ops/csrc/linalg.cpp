@@ -2,10 +2,12 @@
 // Singular values, of which CANN gives V and PyTorch wants its transpose, and triangular systems, which CANN
 // solves from the left only. These and orthogonal factors are the CPU's on SoCs for which CANN has none.
 #include <ATen/native/LinearAlgebraUtils.h>
+#include <ATen/ops/_linalg_check_errors.h>
 #include <ATen/ops/_linalg_svd_meta.h>
 #include <ATen/ops/linalg_qr_meta.h>
 #include <ATen/ops/triangular_solve_meta.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "aclnn_ops.h"
 #include "devices.h"
@@ -17,6 +19,16 @@ namespace npu::ops {
 namespace {
 
 constexpr DtypeSet kExact = dtypes("fdFD");
+
+// LAPACK's `info`, -4 for a matrix that is not finite, makes torch's LinAlgError; CANN's operator would fail
+// the device. Waits for the numbers, as torch does for `info` on its other devices; while a graph is captured
+// nobody can.
+void check_finite(const char* op, const at::Tensor& a) {
+  const auto* impl = c10::impl::getDeviceGuardImpl(a.device().type());
+  if (impl->isStreamCapturing(impl->getStream(a.device()))) return;
+  const at::Tensor bad = a.mul(0).sum(at::IntArrayRef{-2, -1}).cpu().ne(0);
+  at::_linalg_check_errors(bad.to(at::kInt).mul_(-4), op, a.dim() == 2);
+}
 
 struct svd_op {
   using Meta = at::meta::structured__linalg_svd;
@@ -36,6 +48,7 @@ struct svd_op {
       return;
     }
     check_soc(name, "finds no singular values");
+    check_finite("linalg.svd", a);
     launch<aclnnSvd>(a, full, vectors, s, u, vectors ? vh.transpose(-2, -1) : vh);
   }
 };

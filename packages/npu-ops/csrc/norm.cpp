@@ -6,6 +6,7 @@
 
 #include "aclnn_ops.h"
 #include "call.h"
+#include "checks.h"
 #include "devices.h"
 #include "kernel.h"
 
@@ -19,6 +20,7 @@ constexpr DtypeSet kFloats = dtypes("fhb");
 
 void check_all(const char* op, const at::Tensor& input, const MaybeTensor& weight, const MaybeTensor& bias) {
   check_dtype(op, input, kFloats);
+  check::parameters(op, input, weight, bias);
   for (const MaybeTensor* t : {&weight, &bias})
     if (*t && (*t)->defined()) check_dtype(op, **t, kFloats);
 }

@@ -46,6 +46,14 @@ at::Tensor along(const at::Tensor& numbers, const at::Tensor& t, int64_t axis) {
   return numbers.to(t.device(), at::kFloat).view(sizes);
 }
 
+// RuntimeError, as torch words it, for a zero point that the dtype does not hold.
+void check_zero(const char* op, int64_t zero, c10::ScalarType dtype) {
+  const auto [least, most] = range(dtype);
+  TORCH_CHECK(static_cast<double>(zero) <= (dtype == at::kQInt32 ? 2147483647.0 : most), op, " zero_point ",
+              zero, " is above upper bound.");
+  TORCH_CHECK(static_cast<double>(zero) >= least, op, " zero_point ", zero, " is below lower bound.");
+}
+
 void check_float(const at::Tensor& self) {
   TORCH_CHECK(self.scalar_type() == at::kFloat, "Quantize only works on Float Tensor, got ",
               self.scalar_type());
@@ -62,6 +70,7 @@ at::Tensor per_tensor(const at::Tensor& self, double scale, int64_t zero, c10::S
   c10::DeviceGuard guard(self.device());
   check_float(self);
   const auto [least, most] = range(dtype);
+  check_zero("quantize_tensor_per_tensor_affine", zero, dtype);
   at::Tensor r = made(self, dtype, at::make_per_tensor_affine_quantizer(scale, zero, dtype));
   integers(r).copy_(self.mul(1 / scale).round_().add_(zero).clamp_(least, most));
   return r;
@@ -106,7 +115,15 @@ at::Tensor per_channel(const at::Tensor& self, const at::Tensor& scales, const a
       self.sizes(), ", found ", scales.sizes(), " and ", zeros.sizes());
   const auto [least, most] = range(dtype);
   at::Tensor r = made(self, dtype, at::make_per_channel_affine_quantizer(scales, zeros, axis, dtype));
-  at::Tensor scaled = self.div(along(scales, self, axis)).round_().add_(along(zeros, self, axis));
+  at::Tensor scaled = self.div(along(scales, self, axis));
+  if (zeros.is_floating_point()) {  // which need not be integers, and are rounded with the numbers
+    scaled.add_(along(zeros, self, axis)).round_();
+  } else {
+    const at::Tensor points = zeros.to(at::kCPU, at::kLong).contiguous();
+    for (int64_t i = 0; i < points.numel(); ++i)
+      check_zero("quantize_tensor_per_channel_affine", points.const_data_ptr<int64_t>()[i], dtype);
+    scaled.round_().add_(along(zeros, self, axis));
+  }
   integers(r).copy_(scaled.clamp_(least, most));
   return r;
 }

@@ -203,11 +203,16 @@ at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optiona
   check_dtype("bernoulli_", p, dtypes("hfd"));
   if (self.numel() == 0) return self;
   const Philox drawn = draw(generator, self.device(), self.numel());
-  if (C10_UNLIKELY(drawn.captured()))
+  if (C10_UNLIKELY(drawn.captured())) {
     keep_below(self, drawn, at::kDouble,
                [&](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
-  else
+  } else {
+    // CANN draws by whatever it is given. While a graph is captured nobody can look.
+    TORCH_CHECK(!p.ne(p.clamp(0, 1)).any().item<bool>(),
+                "bernoulli_: Expected p_in >= 0 && p_in <= 1 to be true, but got false: a probability is "
+                "outside of [0, 1]");
     launch<aclnnInplaceBernoulliTensor>(self, p, drawn.seed, drawn.offset);
+  }
   return self;
 }
 
@@ -373,9 +378,8 @@ at::Tensor native_dropout_backward(const at::Tensor& grad, const at::Tensor& mas
   c10::DeviceGuard guard(common_device("native_dropout_backward", false, grad, mask));
   TORCH_CHECK(mask.scalar_type() == at::kBool,
               "native_dropout_backward: mask should be Bool scalar type, got ", mask.scalar_type());
-  TORCH_CHECK(mask.sizes() == grad.sizes(), "native_dropout_backward: mask ", mask.sizes(),
-              " does not fit the gradient ", grad.sizes());
-  if (!grad.is_floating_point()) return at::mul(at::mul(grad, mask), c10::Scalar(scale));
+  if (!grad.is_floating_point() || mask.sizes() != grad.sizes())
+    return at::mul(at::mul(grad, mask), c10::Scalar(scale));
   return masked_scale(grad, mask, scale);
 }
 

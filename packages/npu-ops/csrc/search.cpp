@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Places among sorted numbers, equal elements, counts.
 #include <ATen/native/BucketizationUtils.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/isin_meta.h>
@@ -143,6 +144,15 @@ at::Tensor bincount_npu(const at::Tensor& self, const std::optional<at::Tensor>&
   return out;
 }
 
+// Where the rows of a sparse matrix begin among its entries, which are in the order of their rows.
+at::Tensor rows_begin(const at::Tensor& rows, int64_t size, bool int32) {
+  c10::DeviceGuard guard(rows.device());
+  return search_npu(rows, at::arange(size + 1, rows.options()), int32, /*right=*/false, {}, {});
+}
+at::Tensor& rows_begin_out(const at::Tensor& rows, int64_t size, bool int32, at::Tensor& out) {
+  return give(out, rows_begin(rows, size, int32));
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
@@ -157,6 +167,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"isin.Scalar_Tensor", isin_number>(m);
   impl<"isin.Scalar_Tensor_out", isin_number_out>(m);
   impl<"bincount", bincount_npu>(m);
+  impl<"_convert_indices_from_coo_to_csr", rows_begin>(m);
+  impl<"_convert_indices_from_coo_to_csr.out", rows_begin_out>(m);
 }
 
 }  // namespace npu::ops

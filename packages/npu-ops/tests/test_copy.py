@@ -86,6 +86,20 @@ def test_item_reads_one_element() -> None:
     assert torch.tensor([True], device="npu").item() is True
 
 
+def test_zeros_without_memory_are_copied() -> None:
+    """As autograd makes them for tangents."""
+    zeros = torch._efficientzerotensor((3,), device="npu")
+    x = torch.ones(3, device="npu")
+    assert x.clone().copy_(zeros).tolist() == [0, 0, 0]
+    assert torch.ones(2, 3, device="npu").copy_(zeros).tolist() == [[0] * 3] * 2
+    assert torch.ones(3).copy_(zeros).tolist() == [0, 0, 0]
+    assert x.clone().copy_(torch._efficientzerotensor((3,), device="cpu")).tolist() == [0, 0, 0]
+    assert torch.ones(3, dtype=torch.complex64, device="npu").conj().copy_(zeros).tolist() == [0, 0, 0]
+    assert zeros.clone().tolist() == zeros.cpu().clone().tolist() == zeros.half().tolist() == [0, 0, 0]
+    assert (zeros + x).tolist() == (x + zeros).tolist() == [1, 1, 1]
+    assert torch.cat([zeros, x]).tolist() == [0, 0, 0, 1, 1, 1]
+
+
 def test_resize_keeps_what_was_there() -> None:
     x = torch.arange(4.0).npu()
     x.resize_(2, 4)

@@ -165,6 +165,54 @@ def test_a_bag_of_weighted_embeddings() -> None:
     both(bag, torch.randn(5, 3), torch.rand(5))
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "f",
+    [
+        torch.linalg.svdvals,
+        torch.linalg.svd,
+        torch.linalg.pinv,
+        torch.linalg.matrix_rank,
+        lambda x: torch.linalg.matrix_norm(x, 2),
+    ],
+)
+def test_singular_values_of_what_is_not_finite_are_refused(f: Callable[[Tensor], object], number: float) -> None:
+    x = torch.eye(3).repeat(2, 1, 1)
+    x[1, 0, 2] = number
+    with pytest.raises(torch.linalg.LinAlgError, match=r"linalg.svd: \(Batch element 1\): .* non-finite"):
+        f(x.npu())
+    f(x[0].npu())  # the device goes on
+
+
+def test_products_of_int8_are_exact_however_long() -> None:
+    a, b = torch.full((2, 5000), -128, dtype=torch.int8), torch.full((5000, 3), -128, dtype=torch.int8)
+    b[:, 1] = torch.arange(5000) % 256 - 128
+    got = torch._int_mm(a.npu(), b.npu())
+    assert got.dtype == torch.int32
+    assert torch.equal(got.cpu(), torch._int_mm(a, b))
+    with pytest.raises(RuntimeError, match="Expected mat2 dtype to be of type int8"):
+        torch._int_mm(a.npu(), b.int().npu())
+
+
+def test_tangents_of_gated_linear_units_are_the_cpus() -> None:
+    aten, (g, x, dg, dx) = torch.ops.aten, (torch.randn(3, n) for n in (2, 4, 2, 4))
+    out = F.glu(x)
+    for f in (
+        lambda out, g, x, dg, dx: aten.glu_jvp(out, x, dx, 1),
+        lambda out, g, x, dg, dx: aten.glu_backward_jvp(aten.glu_backward(g, x, 1), g, x, dg, dx, 1),
+    ):
+        given = (out, g, x, dg, dx)
+        torch.testing.assert_close(f(*(t.npu() for t in given)).cpu(), f(*given), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("int32", [True, False])
+def test_rows_of_a_sparse_matrix_begin_where_the_cpu_says(int32: bool) -> None:
+    rows = torch.tensor([0, 0, 2, 2, 2, 5])
+    want, got = (torch._convert_indices_from_coo_to_csr(r, 7, out_int32=int32) for r in (rows, rows.npu()))
+    assert got.dtype == want.dtype
+    assert got.tolist() == want.tolist()
+
+
 def test_refusals_name_what_is_wrong() -> None:
     image = torch.randn(1, 2, 4, 4).npu()
     with pytest.raises(RuntimeError, match="output_size"):

@@ -12,7 +12,7 @@ from codegen import emit, sparse
 from codegen.aten import Model
 from codegen.errors import TableError
 from codegen.expressions import Apply, Literal, Name, parse
-from codegen.rules import CONSTANTS, RULES, SHAPES
+from codegen.rules import CHECKS, CONSTANTS, RULES, SHAPES
 from codegen.tables import read_fallbacks, read_table, read_tables
 from torch.utils.cpp_extension import include_paths
 
@@ -131,7 +131,7 @@ def test_expressions_take_keywords_as_names() -> None:
 
 def test_the_readme_lists_every_rule() -> None:
     readme = (PACKAGE / "README.md").read_text()
-    for name in (*RULES, *CONSTANTS, *SHAPES):
+    for name in (*RULES, *CONSTANTS, *SHAPES, *CHECKS):
         assert f"`{name}" in readme, f"README.md does not document the rule {name}"
 
 

@@ -224,6 +224,32 @@ def test_attention_is_that_of_the_cpu(mask: torch.dtype | None, shape: tuple[int
         torch.testing.assert_close(a.cpu(), b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"attn_mask": True}], ids=str)
+def test_attention_lies_as_its_query_does(options: dict[str, bool]) -> None:
+    """Heads that were made by a transpose are taken together by a view, and torch.compile knows where they lie."""
+    torch.manual_seed(0)
+    here = torch.randn(2, 5, 4, 8)
+    given = {k: torch.randn(5, 5).npu() if k == "attn_mask" else v for k, v in options.items()}
+
+    def together(x: torch.Tensor) -> torch.Tensor:
+        q = x.transpose(1, 2)
+        return F.scaled_dot_product_attention(q, q, q, **given).transpose(1, 2).view(2, 5, 32)
+
+    x = here.npu().requires_grad_()
+    out = together(x)
+    assert torch.equal(torch.compile(together, backend="aot_eager")(x), out)
+    with torch.inference_mode():
+        assert torch.equal(together(x), out)
+    given = {k: v.cpu() if isinstance(v, torch.Tensor) else v for k, v in given.items()}
+    y = here.requires_grad_()
+    want = together(y)
+    torch.testing.assert_close(out.cpu(), want, rtol=1e-4, atol=1e-5)
+    (got,), (grad,) = (torch.autograd.grad(o.square().sum(), i) for o, i in ((out, x), (want, y)))
+    torch.testing.assert_close(got.cpu(), grad, rtol=1e-4, atol=1e-5)
+    q = here.npu()
+    assert F.scaled_dot_product_attention(q, q, q).is_contiguous()
+
+
 def test_moving_a_module_keeps_its_parameters() -> None:
     """An optimizer made before holds the same tensors after, as with every other device."""
     module = nn.Linear(3, 3)

@@ -37,6 +37,12 @@ def test_a_batch_of_labels_of_another_size() -> None:
         ),
         (lambda x: x.masked_fill(torch.ones(2, 4, device="npu"), 0.0), RuntimeError, "boolean mask"),
         (lambda x: x[torch.ones(3, 4, dtype=torch.bool, device="npu")], IndexError, r"\[3, 4\].*\[2, 4\]"),
+        (lambda x: x[[0, 1], [0, 1, 2]], IndexError, r"shape mismatch: indexing tensors .* with shapes \[2\], \[3\]$"),
+        (
+            lambda x: x.index_put_((x[0].long(), x[0, :3].long()), torch.ones((), device="npu")),
+            IndexError,
+            r"with shapes \[4\], \[3\]$",
+        ),
         (lambda x: F.linear(x, torch.ones(5, 3, device="npu")), RuntimeError, "2x4 and 3x5"),
         (lambda x: F.embedding(x, torch.ones(5, 3, device="npu")), RuntimeError, "Long or Int.*Float"),
         (lambda x: F.layer_norm(x, [3]), RuntimeError, r"normalized_shape=\[3\].*\[2, 4\]"),

@@ -278,3 +278,20 @@ print(t.torch.npu.get_device_name())
     )
     assert done.returncode == 0, done.stderr
     assert "Ascend910A" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"lr_decay": 0.2, "weight_decay": 0.1}, {"maximize": True, "weight_decay": 0.1}, {"lr_decay": 0.2}],
+    ids=str,
+)
+def test_adagrad_in_one_call_is_the_cpus(options: dict[str, Any]) -> None:
+    rates = {"lr": 0.1, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False} | options
+    torch.manual_seed(0)
+    lists = [[torch.rand(4, 3) for _ in range(3)] for _ in range(3)] + [[torch.tensor(float(i + 1)) for i in range(3)]]
+    there = [[t.npu() for t in tensors] for tensors in lists]
+    torch._fused_adagrad_(*lists, **rates)  # type: ignore[arg-type]
+    torch._fused_adagrad_(*there, **rates)  # type: ignore[arg-type]
+    for ours, theirs in zip(there, lists, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(a.cpu(), b, rtol=1e-5, atol=1e-6)

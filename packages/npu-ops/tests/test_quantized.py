@@ -123,6 +123,26 @@ def test_other_numbers_than_float32_are_refused() -> None:
         per_tensor(X.half().npu())
 
 
+@pytest.mark.parametrize(
+    ("zero", "dtype", "bound"),
+    [(300, torch.quint8, "above upper"), (-1, torch.quint8, "below lower"), (128, torch.qint8, "above upper")],
+)
+def test_zero_points_that_the_dtype_does_not_hold_are_refused(zero: int, dtype: torch.dtype, bound: str) -> None:
+    words = f"^quantize_tensor_per_%s_affine zero_point {zero} is {bound} bound.$"
+    zeros, scales = torch.tensor([zero, 0]), torch.tensor([0.1, 0.2])
+    for x, device in ((X, "cpu"), (X.npu(), "npu")):
+        with pytest.raises(RuntimeError, match=words % "tensor"):
+            torch.quantize_per_tensor(x, 0.1, zero, dtype)
+        with pytest.raises(RuntimeError, match=words % "channel"):
+            torch.quantize_per_channel(x[:2], scales.to(device), zeros.to(device), 0, dtype)
+
+
+def test_zero_points_between_integers_are_rounded_with_the_numbers() -> None:
+    scales, zeros = torch.tensor([0.1, 0.2]), torch.tensor([1.5, 0.25])
+    want = torch.quantize_per_channel(X[:2], scales, zeros, 0, torch.quint8)
+    same(torch.quantize_per_channel(X[:2].npu(), scales.npu(), zeros.npu(), 0, torch.quint8), want)
+
+
 def test_what_the_cpu_computes_is_counted() -> None:
     torch.npu.reset_fallback_report()
     torch.sigmoid(per_tensor(X).npu())

@@ -132,3 +132,12 @@ def test_complex_numbers_are_drawn_in_both_parts() -> None:
     for part in (u.real, u.imag):
         assert 0 <= part.min() < 0.01
         assert 0.99 < part.max() < 1
+
+
+@pytest.mark.parametrize("p", [1.5, -0.1, float("nan")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_what_is_no_probability_is_refused_at_the_call(p: float, dtype: torch.dtype) -> None:
+    given = torch.tensor([0.5, p], dtype=dtype, device="npu")
+    for call in (given.bernoulli, lambda: torch.empty(2, device="npu").bernoulli_(given)):
+        with pytest.raises(RuntimeError, match="Expected p_in >= 0 && p_in <= 1 to be true, but got false"):
+            call()
