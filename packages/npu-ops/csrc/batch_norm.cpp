@@ -54,7 +54,7 @@ Three native_batch_norm(const at::Tensor& input, const MaybeTensor& weight, cons
   int64_t n =
       channels(input, {{"weight", &weight}, {"bias", &bias}, {"running_mean", &mean}, {"running_var", &var}});
   if (!training) n = 0;
-  Three r{empty(input.sizes(), input.scalar_type()), empty({n}, at::kFloat), empty({n}, at::kFloat)};
+  Three r{empty_as(input, input.scalar_type()), empty({n}, at::kFloat), empty({n}, at::kFloat)};
   auto& [out, save_mean, save_invstd] = r;
   normalize(input, weight, bias, mean, var, training, momentum, eps, out, save_mean, save_invstd);
   return r;
@@ -121,7 +121,7 @@ Three native_batch_norm_backward(const at::Tensor& grad, const at::Tensor& input
   const auto options = input.options().dtype(dtype);
   const bool none = input.numel() == 0;
   at::Tensor grad_input, grad_weight, grad_bias;
-  if (mask[0]) grad_input = empty(input.sizes(), input.scalar_type());
+  if (mask[0]) grad_input = empty_as(input, input.scalar_type());
   if (mask[1]) grad_weight = none ? at::zeros({n}, options) : empty({n}, dtype);
   if (mask[2]) grad_bias = none ? at::zeros({n}, options) : empty({n}, dtype);
   if (!none)

@@ -38,7 +38,8 @@ at::Tensor cholesky_inverse_npu(const at::Tensor& factor, bool upper) {
   const at::Tensor one = at::eye(sizes.back(), factor.options()).expand(sizes);
   const at::Tensor inverse = at::linalg_solve_triangular(lower, one, /*upper=*/false);
   const NoAutocast exact;
-  return at::matmul(inverse.transpose(-2, -1), inverse);
+  // Symmetric, so column-major without a copy, as LAPACK has it.
+  return at::matmul(inverse.transpose(-2, -1), inverse).transpose(-2, -1);
 }
 at::Tensor& cholesky_inverse_out_npu(const at::Tensor& factor, bool upper, at::Tensor& out) {
   return give(out, cholesky_inverse_npu(factor, upper));

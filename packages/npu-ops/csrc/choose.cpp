@@ -34,7 +34,7 @@ struct where_op {
   }
   static void run(Call& k, const at::Tensor& condition, const at::Tensor& self, const at::Tensor& other) {
     const c10::ScalarType dtype = k.dtype(0);
-    choose(k.in(condition, 0), k.as(self, dtype, 0), k.as(other, dtype, 0), k.out(0, 0));
+    choose(k.in(condition, 0), k.as(self, dtype, 0), k.as(other, dtype, 0), k.out(0, 0, dtype));
   }
 };
 

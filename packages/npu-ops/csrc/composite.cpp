@@ -4,6 +4,7 @@
 #include <ATen/ScalarOps.h>
 #include <ATen/WrapDimUtils.h>
 #include <ATen/core/Generator.h>
+#include <ATen/native/DistributionTemplates.h>
 #include <ATen/ops/_adaptive_avg_pool3d_backward.h>
 #include <ATen/ops/_add_relu.h>
 #include <ATen/ops/adaptive_avg_pool2d.h>
@@ -65,38 +66,21 @@ Two prelu_backward(const at::Tensor& grad, const at::Tensor& self, const at::Ten
   return {at::where(positive, grad, weight.mul(grad)), self.mul(grad).masked_fill_(positive, 0)};
 }
 
-at::Tensor normal_tensor_float(const at::Tensor& mean, double std, MaybeGenerator generator) {
-  return at::empty_like(mean).normal_(0, std, std::move(generator)).add_(mean);
-}
+// What PyTorch's templates, which check and broadcast, draw with.
+template <class>
+struct normal_numbers {
+  void operator()(const at::Tensor& self, double mean, double std, MaybeGenerator generator) {
+    self.normal_(mean, std, std::move(generator));
+  }
+};
 
-// Waits for the device, as torch does on every device.
-void check_std(const at::Tensor& std) {
-  TORCH_CHECK(!std.is_complex(), "normal expects standard deviation to be non-complex");
-  TORCH_CHECK(std.numel() == 0 || std.min().ge(0).item<bool>(), "normal expects all elements of std >= 0.0");
+template <class Mean, class Std>
+at::Tensor normal(Mean mean, Std std, MaybeGenerator generator) {
+  return at::native::templates::normal_impl<normal_numbers, void>(mean, std, std::move(generator));
 }
-
-at::Tensor normal_float_tensor(double mean, const at::Tensor& std, MaybeGenerator generator) {
-  check_std(std);
-  return at::empty_like(std).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
-}
-
-at::Tensor normal_tensor_tensor(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator) {
-  check_std(std);
-  at::Tensor shape = mean.add(std);
-  return at::empty_like(shape).normal_(0, 1, std::move(generator)).mul_(std).add_(mean);
-}
-
-at::Tensor& normal_tensor_float_out(const at::Tensor& mean, double std, MaybeGenerator generator,
-                                    at::Tensor& out) {
-  return give(out, normal_tensor_float(mean, std, std::move(generator)));
-}
-at::Tensor& normal_float_tensor_out(double mean, const at::Tensor& std, MaybeGenerator generator,
-                                    at::Tensor& out) {
-  return give(out, normal_float_tensor(mean, std, std::move(generator)));
-}
-at::Tensor& normal_tensor_tensor_out(const at::Tensor& mean, const at::Tensor& std, MaybeGenerator generator,
-                                     at::Tensor& out) {
-  return give(out, normal_tensor_tensor(mean, std, std::move(generator)));
+template <class Mean, class Std>
+at::Tensor& normal_out(Mean mean, Std std, MaybeGenerator generator, at::Tensor& out) {
+  return at::native::templates::normal_out_impl<normal_numbers, void>(out, mean, std, std::move(generator));
 }
 
 at::Tensor& adaptive_avg_pool2d_out(const at::Tensor& self, c10::SymIntArrayRef size, at::Tensor& out) {
@@ -158,12 +142,12 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"unfold_backward", unfold_backward>(m);
   impl<"_prelu_kernel", prelu>(m);
   impl<"_prelu_kernel_backward", prelu_backward>(m);
-  impl<"normal.Tensor_float", normal_tensor_float>(m);
-  impl<"normal.float_Tensor", normal_float_tensor>(m);
-  impl<"normal.Tensor_Tensor", normal_tensor_tensor>(m);
-  impl<"normal.Tensor_float_out", normal_tensor_float_out>(m);
-  impl<"normal.float_Tensor_out", normal_float_tensor_out>(m);
-  impl<"normal.Tensor_Tensor_out", normal_tensor_tensor_out>(m);
+  impl<"normal.Tensor_float", normal<const at::Tensor&, double>>(m);
+  impl<"normal.float_Tensor", normal<double, const at::Tensor&>>(m);
+  impl<"normal.Tensor_Tensor", normal<const at::Tensor&, const at::Tensor&>>(m);
+  impl<"normal.Tensor_float_out", normal_out<const at::Tensor&, double>>(m);
+  impl<"normal.float_Tensor_out", normal_out<double, const at::Tensor&>>(m);
+  impl<"normal.Tensor_Tensor_out", normal_out<const at::Tensor&, const at::Tensor&>>(m);
 }
 
 }  // namespace npu::ops

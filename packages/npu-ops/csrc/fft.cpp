@@ -255,7 +255,9 @@ at::Tensor& r2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normali
 }
 at::Tensor& c2r_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, int64_t n,
                     at::Tensor& out) {
-  return give(out, c2r(self, dim, normalization, n));
+  const at::Tensor r = c2r(self, dim, normalization, n);
+  check_casts(r.scalar_type(), out.scalar_type());
+  return give(out, cast(r, out.scalar_type()));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <ATen/MemoryOverlap.h>
 #include <ATen/native/IndexingUtils.h>
 #include <ATen/native/TensorAdvancedIndexingUtils.h>
+#include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/cat_meta.h>
 #include <ATen/ops/ne.h>
 #include <ATen/ops/view_as_complex.h>
@@ -77,7 +78,10 @@ void check_devices(const char* op, const at::Tensor& self, const Indices& indice
 // dimension, an empty one where a whole dimension is taken.
 struct Positions {
   std::vector<at::Tensor> tensors;
-  Dims result;  // sizes of self[indices]
+  Dims result;      // sizes of self[indices]
+  Dims kept_steps;  // strides of what is indexed there; 0 along the indices
+  int64_t at = 0;   // where the indices' dimensions begin in `result`
+  at::IntArrayRef shape;
 
   Positions(const at::Tensor& self, const Indices& indices) {
     at::native::checkIndexTensorTypes(indices, /*allow_int=*/true);
@@ -90,11 +94,10 @@ struct Positions {
       std::string shapes;
       for (const at::Tensor& t : tensors)
         if (t.defined()) shapes += (shapes.empty() ? "" : ", ") + c10::str(t.sizes());
-      TORCH_CHECK_INDEX(false, "shape mismatch: indexing tensors could not be broadcast together with shapes ",
-                        shapes);
+      TORCH_CHECK_INDEX(
+          false, "shape mismatch: indexing tensors could not be broadcast together with shapes ", shapes);
     }
     at::Tensor whole = empty({0}, at::kLong);
-    at::IntArrayRef shape;
     size_t first = tensors.size(), last = 0;
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (!tensors[i].defined()) continue;
@@ -109,32 +112,58 @@ struct Positions {
     for (size_t i = first; i < last; ++i) adjacent &= tensors[i].defined();
     // Indexed dimensions that are not side by side give a result that begins
     // with the indices' shape.
-    size_t at = adjacent ? first : 0;
-    Dims kept;
+    at = adjacent ? static_cast<int64_t>(first) : 0;
     for (size_t d = 0; d < static_cast<size_t>(self.dim()); ++d) {
-      if (kept.size() == at && !placed_) place_shape(kept, shape);
-      if (d >= tensors.size() || !tensors[d].defined()) kept.push_back(self.size(static_cast<int64_t>(d)));
+      if (result.size() == static_cast<size_t>(at) && !placed_) place_shape();
+      if (d < tensors.size() && tensors[d].defined()) continue;
+      result.push_back(self.size(static_cast<int64_t>(d)));
+      kept_steps.push_back(self.stride(static_cast<int64_t>(d)));
     }
-    if (!placed_) place_shape(kept, shape);
-    result = kept;
+    if (!placed_) place_shape();
     for (auto& t : tensors)
       if (!t.defined()) t = whole;
   }
 
  private:
-  void place_shape(Dims& kept, at::IntArrayRef shape) {
-    kept.append(shape.begin(), shape.end());
+  void place_shape() {
+    result.append(shape.begin(), shape.end());
+    kept_steps.append(shape.size(), 0);
     placed_ = true;
   }
   bool placed_ = false;
 };
+
+// Elementwise over what is indexed and its indices: the order of dimensions in memory that torch finds.
+struct gathered : at::TensorIteratorBase {
+  void meta(const at::Tensor& self, const Positions& p) {
+    const auto seen = at::native::as_strided_tensorimpl(self, p.result, p.kept_steps, std::nullopt);
+    at::TensorIteratorConfig config;
+    config.set_check_mem_overlap(false)
+        .check_all_same_dtype(false)
+        .declare_static_dtype(self.scalar_type())
+        .add_owned_output(at::Tensor())
+        .add_owned_const_input(seen);
+    Dims sizes(p.shape.begin(), p.shape.end());
+    sizes.append(p.result.size() - static_cast<size_t>(p.at) - p.shape.size(), 1);
+    for (const at::Tensor& t : p.tensors)
+      if (t.sizes() == p.shape) config.add_owned_const_input(t.reshape(sizes));
+    build(config);
+  }
+};
+
+at::Tensor index_result(const at::Tensor& self, const Positions& p) {
+  if (self.is_contiguous()) return empty(p.result, self.scalar_type());
+  Outputs<gathered, 1> m(Mode::functional);
+  m.meta(self, p);
+  return m.tensors[0];
+}
 
 at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
   check_devices("index", self, indices);
   c10::DeviceGuard guard(self.device());
   check_dtype("index", self, dtypes("fhbdilscu?F"));
   Positions p(self, indices);
-  at::Tensor out = empty(p.result, self.scalar_type());
+  at::Tensor out = index_result(self, p);
   if (out.numel()) launch<aclnnIndex>(self, p.tensors, out);
   return out;
 }

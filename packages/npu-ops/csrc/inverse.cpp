@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Inverses, determinants and solutions of systems. CANN has no LU factors; PyTorch's gradients of these want
 // some to solve another system with. They get the matrix itself instead, beside pivots that say so.
+#include <ATen/ScalarOps.h>
 #include <ATen/native/LinearAlgebraUtils.h>
 #include <ATen/ops/_linalg_check_errors.h>
 #include <ATen/ops/arange.h>
@@ -168,9 +169,12 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
     info = at::zeros(batch, a.options().dtype(at::kInt));
   } else {
     const at::Tensor bad = singular(a), safe = without(a, bad);
-    x = solved(left ? safe : safe.transpose(-2, -1), rhs);
+    const at::Tensor found = solved(left ? safe : safe.transpose(-2, -1), rhs);
     info = info_of(a, bad);
-    x.masked_fill_(bad.unsqueeze(-1).unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
+    // Column-major, as LAPACK has it.
+    x = empty(rhs.transpose(-2, -1).sizes(), rhs.scalar_type()).transpose(-2, -1);
+    at::where_out(x, bad.unsqueeze(-1).unsqueeze(-1),
+                  at::native::wrapped_scalar_tensor(std::numeric_limits<double>::quiet_NaN()), found);
   }
   if (!left) x = x.transpose(-2, -1);
   if (check) at::_linalg_check_errors(info, "torch.linalg.solve_ex", a.dim() == 2);

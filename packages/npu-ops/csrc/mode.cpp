@@ -43,8 +43,9 @@ Two mode_npu(const at::Tensor& self, int64_t dim, bool keepdim) {
     values = sorted.gather(-1, last);
     places = order.gather(-1, last);
   }
-  if (keepdim) return {values.movedim(-1, d), places.movedim(-1, d)};
-  return {values.squeeze(-1), places.squeeze(-1)};
+  values = values.squeeze(-1), places = places.squeeze(-1);
+  if (keepdim) return {values.unsqueeze(d), places.unsqueeze(d)};
+  return {values, places};
 }
 
 std::tuple<at::Tensor&, at::Tensor&> mode_out(const at::Tensor& self, int64_t dim, bool keepdim,

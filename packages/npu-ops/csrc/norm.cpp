@@ -77,7 +77,8 @@ Three native_group_norm(const at::Tensor& input, const MaybeTensor& weight, cons
   check_all(op, input, weight, bias);
   // CANN has the statistics in the input's dtype.
   const auto dtype = input.scalar_type();
-  Three r{empty(input.sizes(), dtype), empty({n, groups}, dtype), empty({n, groups}, dtype)};
+  Three r{empty(input.sizes(), dtype, {}, input.suggest_memory_format()), empty({n, groups}, dtype),
+          empty({n, groups}, dtype)};
   auto& [out, mean, rstd] = r;
   if (input.numel())
     launch<aclnnGroupNorm>(input, weight, bias, n, channels, pixels, groups, eps, out, mean, rstd);

@@ -120,13 +120,14 @@ struct var_op {
   static void run(Call& k, const at::Tensor& self, at::OptionalIntArrayRef dim,
                   const std::optional<c10::Scalar>& correction, bool keepdim) {
     if (self.is_complex()) {
-      complex_var(self, dim, correction, keepdim, k.out(0, 0));
-      if constexpr (root) k.out(0, 0).sqrt_();
+      const at::Tensor& out = k.out(0, 0, c10::toRealValueType(self.scalar_type()));
+      complex_var(self, dim, correction, keepdim, out);
+      if constexpr (root) out.sqrt_();
       return;
     }
     c10::Scalar c = correction.value_or(1);
     if (whole(c)) {
-      const at::Tensor x = k.in(self, dtypes("fhb")), &out = k.out(0, dtypes("fhb"));
+      const at::Tensor x = k.in(self, dtypes("fhb")), &out = k.out(0, dtypes("fhb"), x.scalar_type());
       if constexpr (root)
         return launch<aclnnStd>(x, all_dims(dim, self), c.toLong(), keepdim, out);
       else

@@ -35,13 +35,14 @@ void rolled::meta(const at::Tensor& t, at::IntArrayRef shifts, at::IntArrayRef d
               "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   // Without dimensions the elements roll as they are counted, and the result
   // lies that way in memory.
-  if (dims.empty()) return set_output_raw_strided(0, t.sizes(), {}, t.options());
-  like::meta(t);
+  const auto format = dims.empty() ? at::MemoryFormat::Contiguous : t.suggest_memory_format();
+  set_output_raw_strided(0, t.sizes(), {}, t.options().memory_format(format));
 }
 
 void magnitude::meta(const at::Tensor& a) {
   const at::Tensor& out = maybe_get_output();
   if (!a.is_complex() || (out.defined() && out.is_complex())) return build_borrowing_unary_op(out, a);
+  if (out.defined()) check_casts(c10::toRealValueType(a.scalar_type()), out.scalar_type());
   build(at::TensorIteratorConfig()
             .set_check_mem_overlap(true)
             .check_all_same_dtype(false)
@@ -54,6 +55,7 @@ void phase::meta(const at::Tensor& a) {
   const at::Tensor& out = maybe_get_output();
   auto dtype = c10::isIntegralType(a.scalar_type(), true) ? c10::get_default_dtype_as_scalartype()
                                                           : c10::toRealValueType(a.scalar_type());
+  if (out.defined()) check_casts(dtype, out.scalar_type());
   build(at::TensorIteratorConfig()
             .set_check_mem_overlap(true)
             .check_all_same_dtype(false)
@@ -69,8 +71,17 @@ void complex::meta(const at::Tensor& a, const at::Tensor& b) {
               b.scalar_type());
   TORCH_CHECK(a.scalar_type() == b.scalar_type(), "Expected object of scalar type ", a.scalar_type(),
               " but got scalar type ", b.scalar_type(), " for second argument");
-  set_output_raw_strided(0, at::infer_size_dimvector(a.sizes(), b.sizes()), {},
-                         a.options().dtype(c10::toComplexType(a.scalar_type())));
+  const at::Tensor& out = maybe_get_output();
+  const auto dtype = c10::toComplexType(a.scalar_type());
+  TORCH_CHECK(!out.defined() || out.scalar_type() == dtype, "Expected object of scalar type ", dtype,
+              " but got scalar type ", out.defined() ? out.scalar_type() : dtype, " for argument 'out'");
+  build(at::TensorIteratorConfig()
+            .set_check_mem_overlap(true)
+            .check_all_same_dtype(false)
+            .declare_static_dtype(dtype)
+            .add_output(out)
+            .add_const_input(a)
+            .add_const_input(b));
 }
 
 void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b) {
@@ -79,9 +90,30 @@ void where::meta(const at::Tensor& condition, const at::Tensor& a, const at::Ten
               "tensor with dtype ",
               condition.scalar_type());
   auto dtype = at::native::result_type(a, b);
-  auto sizes = at::infer_size_dimvector(at::infer_size_dimvector(condition.sizes(), a.sizes()), b.sizes());
-  set_output_raw_strided(0, sizes, {}, condition.options().dtype(dtype));
+  const at::Tensor& out = maybe_get_output();
+  TORCH_CHECK(!out.defined() || out.scalar_type() == dtype, "Expected out type to be ", dtype, " but got ",
+              out.defined() ? out.scalar_type() : dtype);
+  build(at::TensorIteratorConfig()
+            .set_check_mem_overlap(true)
+            .check_all_same_dtype(false)
+            .allow_cpu_scalars(true)
+            .declare_static_dtype(dtype)
+            .add_output(out)
+            .add_const_input(condition)
+            .add_const_input(a)
+            .add_const_input(b));
 }
+
+namespace {
+
+// The dtype of a result: that of `out`, where one is given that `natural` casts to.
+c10::ScalarType cast_for(const at::Tensor& out, c10::ScalarType natural) {
+  if (!out.defined()) return natural;
+  check_casts(natural, out.scalar_type());
+  return out.scalar_type();
+}
+
+}  // namespace
 
 void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdim) {
   TORCH_CHECK(t.is_floating_point() || t.is_complex(),
@@ -98,9 +130,10 @@ void reduce::results(int64_t n, const at::Tensor& t, at::OptionalIntArrayRef dim
       sizes.push_back(1);
   }
   // The variance of complex numbers is real, and their mean is not.
-  for (int64_t i = 0; i < n; ++i)
-    set_output_raw_strided(i, sizes, {},
-                           i ? t.options() : t.options().dtype(c10::toRealValueType(t.scalar_type())));
+  for (int64_t i = 0; i < n; ++i) {
+    const auto dtype = i ? t.scalar_type() : c10::toRealValueType(t.scalar_type());
+    set_output_raw_strided(i, sizes, {}, t.options().dtype(cast_for(maybe_get_output(i), dtype)));
+  }
 }
 
 namespace {
@@ -123,7 +156,7 @@ void summed::meta(const at::Tensor& t, at::OptionalIntArrayRef dims, bool keepdi
   auto mask = at::native::make_dim_mask(given, t.dim());
   auto natural = c10::isIntegralType(t.scalar_type(), true) ? c10::kLong : t.scalar_type();
   set_output_raw_strided(0, at::native::shape_from_dim_mask(t, mask, keepdim), {},
-                         t.options().dtype(dtype.value_or(natural)));
+                         t.options().dtype(cast_for(maybe_get_output(0), dtype.value_or(natural))));
 }
 
 void ranked::meta(const at::Tensor& t, int64_t dim, bool keepdim) {
@@ -191,6 +224,7 @@ void taken::meta(const at::Tensor& t, const at::Tensor& index) {
 }
 
 void put::meta(const at::Tensor& t, const at::Tensor& index, const at::Tensor& source) {
+  at::globalContext().alertNotDeterministic("put_");  // of repeated indices any may come last
   TORCH_CHECK(index.scalar_type() == at::kLong, "put_(): Expected a long tensor for index, but got ",
               index.scalar_type());
   TORCH_CHECK(t.scalar_type() == source.scalar_type(),
@@ -321,7 +355,7 @@ void reflected::meta(const at::Tensor& t, at::IntArrayRef padding) {
   }
   for (int64_t d : {t.dim() - 1, t.dim() - 2})
     TORCH_CHECK(sizes[d] >= 1, "input ", t.sizes(), " is too small for padding ", padding);
-  set_output_raw_strided(0, sizes, {}, t.options());
+  set_output_raw_strided(0, sizes, {}, t.options().memory_format(t.suggest_memory_format()));
 }
 
 void columns::meta(const at::Tensor& t, at::IntArrayRef kernel, at::IntArrayRef dilation,

@@ -71,7 +71,7 @@ struct phase : at::TensorIteratorBase {
 };
 
 // Real and imaginary parts, or absolute values and angles.
-struct complex : at::impl::MetaBase {
+struct complex : at::TensorIteratorBase {
   void meta(const at::Tensor& a, const at::Tensor& b);
 };
 
@@ -101,7 +101,7 @@ struct test : at::TensorIteratorBase {
   }
 };
 
-struct where : at::impl::MetaBase {
+struct where : at::TensorIteratorBase {
   void meta(const at::Tensor& condition, const at::Tensor& a, const at::Tensor& b);
 };
 
@@ -165,9 +165,10 @@ struct dot : at::impl::MetaBase {
   void meta(const at::Tensor& a, const at::Tensor& b);
 };
 
-struct loss : at::impl::MetaBase {
+struct loss : like {
   void meta(const at::Tensor& t, int64_t reduction) {
-    set_output_raw_strided(0, reduction ? at::IntArrayRef{} : t.sizes(), {}, t.options());
+    if (reduction == 0) return like::meta(t);
+    set_output_raw_strided(0, {}, {}, t.options());
   }
 };
 

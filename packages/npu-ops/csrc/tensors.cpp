@@ -2,6 +2,7 @@
 #include "tensors.h"
 
 #include <ATen/EmptyTensor.h>
+#include <ATen/ExpandUtils.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/_local_scalar_dense_native.h>
 #include <ATen/ops/view.h>
@@ -19,6 +20,11 @@ at::Tensor empty(at::IntArrayRef sizes, c10::ScalarType dtype, at::IntArrayRef s
   constexpr c10::DispatchKeySet keys(c10::DispatchKey::PrivateUse1);
   if (strides.empty()) return at::detail::empty_generic(sizes, allocator, keys, dtype, format);
   return at::detail::empty_strided_generic(sizes, strides, allocator, keys, dtype);
+}
+
+at::Tensor empty_as(const at::Tensor& t, c10::ScalarType dtype) {
+  if (t.is_non_overlapping_and_dense()) return empty(t.sizes(), dtype, t.strides());
+  return empty(t.sizes(), dtype, at::infer_dense_strides(t.sizes(), t.strides()));
 }
 
 namespace {
@@ -119,6 +125,10 @@ void resize_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef st
   } else if (options.memory_format_opt()) {
     out.unsafeGetTensorImpl()->empty_tensor_restride(*options.memory_format_opt());
   }
+}
+
+void check_casts(c10::ScalarType from, c10::ScalarType to) {
+  TORCH_CHECK(c10::canCast(from, to), "result type ", from, " can't be cast to the desired output type ", to);
 }
 
 at::Tensor& give(at::Tensor& out, const at::Tensor& result) {

@@ -16,6 +16,9 @@ namespace npu::ops {
 at::Tensor empty(at::IntArrayRef sizes, c10::ScalarType dtype, at::IntArrayRef strides = {},
                  std::optional<c10::MemoryFormat> format = std::nullopt);
 
+// The same in the shape and the order in memory of `t`.
+at::Tensor empty_as(const at::Tensor& t, c10::ScalarType dtype);
+
 // `t` itself, or its elements converted to `dtype` in a new tensor.
 at::Tensor cast(const at::Tensor& t, c10::ScalarType dtype);
 
@@ -43,6 +46,9 @@ c10::Scalar host_scalar(const at::Tensor& t);
 // another shape.
 void resize_out(const at::Tensor& out, at::IntArrayRef sizes, at::IntArrayRef strides,
                 const at::TensorOptions& options);
+
+// RuntimeError, as torch words it, if results of dtype `from` are no use for an `out` of dtype `to`.
+void check_casts(c10::ScalarType from, c10::ScalarType to);
 
 // Writes a result into `out`, which is resized for it. RuntimeError, as torch words it, if the dtypes differ.
 at::Tensor& give(at::Tensor& out, const at::Tensor& result);

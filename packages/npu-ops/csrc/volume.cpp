@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Pooling of volumes by maximum and to a given size, and the way back of maxima
 // to where they were.
+#include <ATen/Context.h>
 #include <ATen/native/Pool.h>
 #include <c10/core/DeviceGuard.h>
 
@@ -62,10 +63,13 @@ Two max_pool3d(const at::Tensor& self, Ints kernel, Ints stride, Ints padding, I
       "max_pool3d");
   if (integers) return largest_of_integers(self, size, w.kernel, w.stride, w.padding, w.dilation);
   const Dims s = with_last(self, size);
-  at::Tensor out = empty(s, self.scalar_type()), places = empty(s, at::kInt);
+  const auto format = self.suggest_memory_format();
+  at::Tensor out = empty(s, self.scalar_type(), {}, format), places = empty(s, at::kInt);
+  at::Tensor indices = empty(s, at::kLong, {}, format);
   if (out.numel())
     launch<aclnnMaxPool3dWithArgmax>(self, w.kernel, w.stride, w.padding, w.dilation, ceil, out, places);
-  return {out, cast(places, at::kLong)};
+  device_copy(indices, places);
+  return {out, indices};
 }
 
 std::tuple<at::Tensor&, at::Tensor&> max_pool3d_out(const at::Tensor& self, Ints kernel, Ints stride,
@@ -85,7 +89,7 @@ at::Tensor max_pool3d_backward(const at::Tensor& grad, const at::Tensor& self, I
   c10::DeviceGuard guard(common_device("max_pool3d_backward", false, grad, self, indices));
   check_dtype("max_pool3d_backward", self, kFloats);
   const Window w(kernel, stride, padding, dilation);
-  at::Tensor out = empty(self.sizes(), self.scalar_type());
+  at::Tensor out = empty(self.sizes(), self.scalar_type(), {}, self.suggest_memory_format());
   if (grad.numel() == 0) return out.zero_();
   launch<aclnnMaxPool3dWithArgmaxBackward>(grad, self, cast(indices, at::kInt), w.kernel, w.stride, w.padding,
                                            w.dilation, ceil, out);
@@ -138,6 +142,9 @@ void check_unpool(const char* op, const at::Tensor& self, const at::Tensor& indi
   TORCH_CHECK(size.size() == dims, "There should be exactly ", dims, " elements in output_size, but got ",
               size.size(), " elements.");
   const auto d = static_cast<int64_t>(dims);
+  // Of repeated indices any may come last.
+  at::globalContext().alertNotDeterministic(dims == 2 ? "max_unpooling2d_forward_out"
+                                                      : "max_unpooling3d_forward_out");
   TORCH_CHECK(self.dim() == d + 1 || self.dim() == d + 2, "Input to ", op, " should be a ", d + 1, "d or ",
               d + 2, "d Tensor, but got a tensor with ", self.dim(), " dimensions.");
   TORCH_CHECK(self.sizes() == indices.sizes(),
