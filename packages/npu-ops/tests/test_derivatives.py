@@ -42,7 +42,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def both(f: Callable[[Tensor], Tensor], *inputs: Tensor) -> None:
+def both(f: Callable[..., Tensor], *inputs: Tensor) -> None:
     torch.testing.assert_close(f(*(x.npu() for x in inputs)).cpu(), f(*inputs), rtol=1e-4, atol=1e-5)
 
 

@@ -58,9 +58,10 @@ def test_they_are_refused_as_on_the_cpu(call: Call, words: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_halves_may_be_normalised_with_parameters_in_float32(dtype: torch.dtype) -> None:
     x, w = X.to(dtype), X[0, 0]
-    for f in (
+    calls: list[Call] = [
         lambda x, w: F.layer_norm(x, [3], w, w),
         lambda x, w: F.group_norm(x, 3, w, w),
         lambda x, w: F.batch_norm(x, w, w, w, w),
-    ):
+    ]
+    for f in calls:
         torch.testing.assert_close(f(x.npu(), w.npu()).cpu(), f(x, w), rtol=2e-2, atol=2e-2)
