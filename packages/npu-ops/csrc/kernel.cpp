@@ -36,8 +36,8 @@ void rethrow_out_of_memory(const c10::OutOfMemoryError& error, const std::string
 namespace {
 
 // Operators that may write one place several times, since they write the same there, or that look themselves.
-constexpr std::string_view kAny[] = {"_index_put_impl_", "conj_physical_", "copy_", "fill_",
-                                     "index_fill_",      "masked_fill_",   "set_",  "zero_"};
+constexpr std::string_view kAny[] = {"_index_put_impl_", "conj_physical_", "copy_", "fill_", "index_fill_",
+                                     "masked_fill_",     "put_",           "set_",  "zero_"};
 // Operators of which the CPU reads all before it writes, or should: their partly shared memory is no error.
 constexpr std::string_view kReadFirst[] = {"_cholesky_solve_helper",
                                            "_fft_c2c",

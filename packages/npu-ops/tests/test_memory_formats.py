@@ -83,7 +83,7 @@ ENTRIES = [op for op in op_db if op.name in NAMES]
 @pytest.mark.parametrize("op", ENTRIES, ids=lambda op: f"{op.name}{op.variant_test_name and '.'}{op.variant_test_name}")
 def test_operators_give_the_strides_that_fake_tensors_promise(op: object) -> None:
     compared = 0
-    for sample in list(op.sample_inputs("cpu", torch.float32))[:6]:  # type: ignore[attr-defined]
+    for sample in list(op.sample_inputs("cpu", torch.float32))[:6]:
         for order in (channels_last, turned):
             args = tree_map(order, (sample.input, *sample.args))
             args = tree_map(lambda t: t.npu() if isinstance(t, Tensor) else t, args)
@@ -126,7 +126,7 @@ KEEPS: list[nn.Module | Callable[[Tensor], Tensor]] = [
 @pytest.mark.parametrize("of", KEEPS, ids=lambda of: str(of) if isinstance(of, nn.Module) else None)
 def test_channels_last_stays(of: nn.Module | Callable[[Tensor], Tensor]) -> None:
     x = torch.rand(2, 8, 6, 6).npu().to(memory_format=torch.channels_last)
-    f = copy.deepcopy(of).npu() if isinstance(of, nn.Module) else of
+    f = copy.deepcopy(of).to("npu") if isinstance(of, nn.Module) else of
     real, fake = real_and_fake(f, x)
     assert real == fake
     assert f(x).is_contiguous(memory_format=torch.channels_last)
@@ -135,7 +135,7 @@ def test_channels_last_stays(of: nn.Module | Callable[[Tensor], Tensor]) -> None
 @pytest.mark.parametrize("module", [nn.BatchNorm2d(8), nn.PReLU(8), nn.MaxPool2d(2), nn.ReLU()], ids=str)
 def test_gradients_keep_channels_last(module: nn.Module) -> None:
     x = torch.rand(2, 8, 6, 6).npu().to(memory_format=torch.channels_last).requires_grad_()
-    module.npu()(x).sum().backward()
+    module.to("npu")(x).sum().backward()
     assert x.grad is not None
     assert x.grad.is_contiguous(memory_format=torch.channels_last)
 
@@ -143,7 +143,7 @@ def test_gradients_keep_channels_last(module: nn.Module) -> None:
 def test_volumes_with_channels_last_stay_so() -> None:
     x = torch.rand(2, 4, 4, 4, 4).npu().to(memory_format=torch.channels_last_3d)
     for module in (nn.BatchNorm3d(4), nn.MaxPool3d(2), nn.GroupNorm(2, 4), nn.PReLU()):
-        real, fake = real_and_fake(module.npu(), x)
+        real, fake = real_and_fake(module.to("npu"), x)
         assert real == fake, module
 
 
