@@ -207,8 +207,8 @@ at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optiona
     keep_below(self, drawn, at::kDouble,
                [&](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
   } else {
-    // A probability outside of [0, 1] is not looked for: that would wait for the device in each call, and CANN
-    // does not tell.
+    // A probability outside of [0, 1] is not looked for: that would wait for the device in each call, and
+    // CANN does not tell.
     launch<aclnnInplaceBernoulliTensor>(self, p, drawn.seed, drawn.offset);
   }
   return self;

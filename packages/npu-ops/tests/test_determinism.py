@@ -20,7 +20,7 @@ def put() -> torch.Tensor:
 
 def unpooled() -> torch.Tensor:
     x = torch.ones(1, 1, 2, 2, device="npu")
-    return torch.nn.functional.max_unpool2d(x, torch.zeros(1, 1, 2, 2, dtype=torch.int64, device="npu"), 2)
+    return torch.nn.functional.max_unpool2d(x, torch.zeros(1, 1, 2, 2, dtype=torch.int64, device="npu"), [2, 2])
 
 
 @pytest.mark.parametrize("call", [put, unpooled])

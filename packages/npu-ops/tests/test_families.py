@@ -197,10 +197,11 @@ def test_products_of_int8_are_exact_however_long() -> None:
 def test_tangents_of_gated_linear_units_are_the_cpus() -> None:
     aten, (g, x, dg, dx) = torch.ops.aten, (torch.randn(3, n) for n in (2, 4, 2, 4))
     out = F.glu(x)
-    for f in (
+    calls: tuple[Callable[..., torch.Tensor], ...] = (
         lambda out, g, x, dg, dx: aten.glu_jvp(out, x, dx, 1),
         lambda out, g, x, dg, dx: aten.glu_backward_jvp(aten.glu_backward(g, x, 1), g, x, dg, dx, 1),
-    ):
+    )
+    for f in calls:
         given = (out, g, x, dg, dx)
         torch.testing.assert_close(f(*(t.npu() for t in given)).cpu(), f(*given), rtol=1e-5, atol=1e-5)
 

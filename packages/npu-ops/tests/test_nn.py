@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -229,7 +230,7 @@ def test_attention_lies_as_its_query_does(options: dict[str, bool]) -> None:
     """Heads that were made by a transpose are taken together by a view, and torch.compile knows where they lie."""
     torch.manual_seed(0)
     here = torch.randn(2, 5, 4, 8)
-    given = {k: torch.randn(5, 5).npu() if k == "attn_mask" else v for k, v in options.items()}
+    given: dict[str, Any] = {k: torch.randn(5, 5).npu() if k == "attn_mask" else v for k, v in options.items()}
 
     def together(x: torch.Tensor) -> torch.Tensor:
         q = x.transpose(1, 2)

@@ -290,8 +290,8 @@ def test_adagrad_in_one_call_is_the_cpus(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     lists = [[torch.rand(4, 3) for _ in range(3)] for _ in range(3)] + [[torch.tensor(float(i + 1)) for i in range(3)]]
     there = [[t.npu() for t in tensors] for tensors in lists]
-    torch._fused_adagrad_(*lists, **rates)  # type: ignore[arg-type]
-    torch._fused_adagrad_(*there, **rates)  # type: ignore[arg-type]
+    torch._fused_adagrad_(*lists, **rates)
+    torch._fused_adagrad_(*there, **rates)
     for ours, theirs in zip(there, lists, strict=True):
         for a, b in zip(ours, theirs, strict=True):
             torch.testing.assert_close(a.cpu(), b, rtol=1e-5, atol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -115,11 +116,12 @@ def test_attention_hides_the_future_and_gives_zeros_where_everything_is_hidden(d
     q, k, v = (torch.randn(2, 3, n, 8).to(dtype) for n in (4, 6, 6))
     mask = torch.ones(4, 6, dtype=torch.bool).tril()
     mask[2] = False
-    for arguments in ({"is_causal": True}, {"attn_mask": mask}):
+    choices: tuple[dict[str, Any], ...] = ({"is_causal": True}, {"attn_mask": mask})
+    for arguments in choices:
         found = []
         for device in ("cpu", "npu"):
             at = [t.detach().to(device).requires_grad_() for t in (q, k, v)]
-            there = {n: a.to(device) if isinstance(a, Tensor) else a for n, a in arguments.items()}
-            out = F.scaled_dot_product_attention(*at, **there)
+            there: dict[str, Any] = {n: a.to(device) if isinstance(a, Tensor) else a for n, a in arguments.items()}
+            out = F.scaled_dot_product_attention(at[0], at[1], at[2], **there)
             found.append([out, *torch.autograd.grad(out.sum(), at)])
         compare(found[1], found[0], str(arguments))
