@@ -49,11 +49,12 @@ def test_shapes_that_do_not_fit_are_refused_as_torch_does(full: Environment) -> 
     assert "cannot be multiplied" in message(full, "RuntimeError", "x.mm(x)")
 
 
-def test_a_dtype_that_the_operator_lacks_is_named_with_the_operator(full: Environment) -> None:
-    said = message(full, "NotImplementedError", "torch.cdist(y, y)", "y = torch.ones(3, 4).double().npu()")
+def test_a_dtype_that_the_operator_lacks_is_the_cpus_and_an_error_on_request(full: Environment) -> None:
+    given = "y = torch.ones(3, 4).double().npu()"
+    said = message(full, "NotImplementedError", "torch.cdist(y, y)", given, NPU_FALLBACK="error")
     assert "cdist" in said
-    assert "Double" in said
-    assert "[3, 4]" in said
+    assert "CANN's operator does not take this dtype" in said
+    full.ok(f"import torch; {given}; assert torch.cdist(y, y).sum() == 0; assert torch.npu.fallback_report()")
 
 
 def test_an_operator_without_a_kernel_is_named(full: Environment) -> None:
