@@ -105,7 +105,7 @@ def told(sample: SampleInput, results: list[Any]) -> list[Any]:
         places = results[1].cpu()
         there = x.gather(dim, places if places.dim() == x.dim() else places.unsqueeze(dim))
         return [results[0], there.to(results[1].device)]
-    if x.dim() == 0 or results[0] is None:
+    if x.dim() == 0 or not results or results[0] is None:
         return results
     rows, slopes = x.movedim(dim, -1), results[0].cpu().movedim(dim, -1)
     equal = (rows.unsqueeze(-1) == rows.unsqueeze(-2)).to(slopes)

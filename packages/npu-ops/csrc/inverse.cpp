@@ -284,7 +284,7 @@ struct lu_solve_op {
     const at::Tensor x = by_factors(lu.expand(lu_sizes), pivots.expand(pivot_sizes), rhs, transposed);
     // Pivots of ours that were copied on the way still are no places.
     const at::Tensor first = pivots.select(-1, 0), plain = at::le(first, 0).unsqueeze(-1).unsqueeze(-1);
-    at::where_out(out, plain, solved(matrix, rhs, at::lt(first, 0)), x);
+    at::where_out(out, plain, solved(matrix, rhs), x);
   }
 };
 
