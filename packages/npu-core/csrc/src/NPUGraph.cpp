@@ -2,7 +2,6 @@
 #include "NPUGraph.h"
 
 #include <atomic>
-#include <thread>
 
 #include "capture.h"
 #include "graph_random.h"
