@@ -239,9 +239,10 @@ void NPUGraph::capture_end() {
     if (failed) std::rethrow_exception(failed);
   }
   TORCH_CHECK(model_, "the capture recorded no graph");
-  if (ended == begun_ + 1)
+  if (ended == begun_ + 1) {
     TORCH_WARN("this graph is empty: nothing was enqueued on ", stream_->device(),
                " while it was captured. Was the work on another device?");
+  }
 }
 
 void NPUGraph::replay() {
