@@ -95,3 +95,16 @@ def test_a_graph_may_be_kept_as_of_cuda(npu: Any) -> None:
     assert y.tolist() == [2.0] * 3
     with pytest.raises(NotImplementedError, match="debug_dump"):
         g.raw_cuda_graph()
+
+
+def test_a_copy_is_refused_by_the_stream_that_it_would_run_on(npu: Any) -> None:
+    x, other = torch.ones(3, device="npu:0"), torch.ones(3, device="npu:1")
+    g = npu.NPUGraph()
+    with npu.graph(g, capture_error_mode="relaxed"):
+        y = x + 1
+        with npu.device(1), pytest.raises(RuntimeError, match=r"not pinned.*cannot happen while a graph is captured"):
+            x.cpu()
+        assert other.tolist() == [1.0] * 3
+    x.fill_(2)
+    g.replay()
+    assert y.tolist() == [3.0] * 3

@@ -123,3 +123,17 @@ def test_bad_arguments_are_named(npu: Any) -> None:
     for wrong in ({"enabled": "some"}, {"context": "none"}, {"stacks": "rust"}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} "):
             npu.memory._record_memory_history(**wrong)
+
+
+def test_a_snapshot_has_the_settings_in_force_by_torchs_keys(npu: Any) -> None:
+    configure = npu.memory._set_allocator_settings
+    configure("max_split_size_mb:40,roundup_power2_divisions:[256:2,>:4],expandable_segments:True")
+    try:
+        settings = npu.memory._snapshot()["allocator_settings"]
+    finally:
+        configure("expandable_segments:False")
+    assert settings["max_split_size"] == 40 * MIB and settings["expandable_segments"] is True
+    divisions = settings["roundup_power2_divisions"]
+    assert (divisions["1"], divisions["256"], divisions["1024"]) == (0, 2, 4)
+    defaults = npu.memory._snapshot()["allocator_settings"]
+    assert defaults["max_split_size"] == -1 and defaults["garbage_collection_threshold"] == 0

@@ -75,6 +75,16 @@ HcclCommConfig default_config() {
   return c;
 }
 
+constexpr const char* kCommunication = "communication";
+
+// Device memory of one communicator by HCCL's documentation of HCCL_BUFFSIZE (MB), which no call tells: twice
+// that, for what is sent and what is received. HCCL refuses what is no such number.
+int64_t buffer_bytes() {
+  const char* text = std::getenv("HCCL_BUFFSIZE");
+  const int64_t mb = text && *text ? std::atoll(text) : HCCL_COMM_DEFAULT_BUFFSIZE;
+  return 2 * (mb << 20);
+}
+
 // The group's time-out becomes the device's own, so that a rank that hangs is an error on the stream. A set
 // HCCL_EXEC_TIMEOUT wins.
 HcclResult init(const LaneOptions& o, const HcclRootInfo& info, HcclComm* comm) {
@@ -93,7 +103,8 @@ HcclResult init(const LaneOptions& o, const HcclRootInfo& info, HcclComm* comm) 
 Lane::Lane(const LaneOptions& options, c10::Device where)
     : device(where),
       stream(
-          c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)) {
+          c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)),
+      buffers_(buffer_bytes()) {
   const c10::DeviceGuard guard(device);
   // Makes the device this thread's, which HCCL's own calls look at. The stream is new: nothing is waited for.
   stream.synchronize();
@@ -103,6 +114,7 @@ Lane::Lane(const LaneOptions& options, c10::Device where)
   TORCH_CHECK_WITH(DistBackendError, result == HCCL_SUCCESS, "hccl: rank ", options.rank, " of ",
                    options.size, " of group '", options.name, "' cannot make a communicator on ", device,
                    ": ", describe(result));
+  core().note_memory(kCommunication, device.index(), buffers_);
 }
 
 std::string Lane::error() const {
@@ -125,6 +137,7 @@ void Lane::close(bool wait) {
     hccl().HcclCommSuspend(comm_);
   }
   hccl().HcclCommDestroy(std::exchange(comm_, nullptr));
+  core().note_memory(kCommunication, device.index(), -buffers_);
 }
 
 c10::DataPtr scratch(size_t nbytes) { return c10::GetAllocator(c10::kPrivateUse1)->allocate(nbytes); }

@@ -60,6 +60,7 @@ class Lane {
 
  private:
   HcclComm comm_ = nullptr;
+  const int64_t buffers_;  // bytes of device memory that the communicator holds
 };
 
 // The current device's memory for `nbytes` bytes, in the order of the current stream.

@@ -152,3 +152,28 @@ def test_without_a_runtime_the_group_says_what_is_missing(ranks: Ranks) -> None:
         NPU_RUNTIME="none",
     )
     assert "no usable NPU runtime" in ended.out + ended.err
+
+
+def test_out_of_memory_names_what_communicators_hold_until_their_group_ends(agreed: Agreed) -> None:
+    printed = agreed(
+        """
+        def lines(call):
+            return [line.split()[1:3] for line in failure(call).splitlines() if "communication:" in line]
+        ask = lambda: torch.empty(2 << 30, dtype=torch.uint8, device="npu")
+        free = torch.npu.mem_get_info()[0]
+        print(lines(ask))
+        join()
+        dist.barrier()
+        print(lines(ask), free - torch.npu.mem_get_info()[0] >= 2 * 32 << 20)
+        dist.destroy_process_group()
+        print(lines(ask))
+        """,
+        NPU_SIM_HBM="1G",
+        HCCL_BUFFSIZE="32",
+    )
+    assert printed == ["[]\n[['64.00', 'MiB']] True\n[]"] * 2
+
+
+def test_a_communicator_that_finds_no_memory_says_what_it_needs(ranks: Ranks) -> None:
+    for e in ranks("print(failure(lambda: (join(seconds=20), dist.barrier())))", NPU_SIM_HBM="256M"):
+        assert "400 MB" in e.out and "HCCL_BUFFSIZE" in e.out and "DistBackendError" in e.out

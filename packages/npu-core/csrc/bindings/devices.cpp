@@ -17,6 +17,7 @@ struct Properties {
   int64_t vector_core_num = 0;
   int64_t multi_processor_count = 0;
   int64_t l2_cache_size = 0;
+  std::string uuid;
 };
 
 // An attribute of the device, 0 if this CANN does not tell.
@@ -42,6 +43,9 @@ Properties properties(DeviceIndex device) {
   p.multi_processor_count = attribute(device, ACL_DEV_ATTR_AICORE_CORE_NUM);
   if (p.multi_processor_count == 0) p.multi_processor_count = p.cube_core_num;
   p.l2_cache_size = attribute(device, ACL_DEV_ATTR_L2_CACHE_SIZE);
+  aclrtUuid uuid;
+  if (is_initialized() && cann().has_aclrtDeviceGetUuid && cann().aclrtDeviceGetUuid(device, &uuid) == 0)
+    p.uuid.assign(uuid.bytes, sizeof uuid.bytes);
   return p;
 }
 
@@ -93,6 +97,7 @@ void add_devices(py::module_& m) {
       .def_readonly("vector_core_num", &Properties::vector_core_num)
       .def_readonly("multi_processor_count", &Properties::multi_processor_count)
       .def_readonly("L2_cache_size", &Properties::l2_cache_size)
+      .def_property_readonly("uuid", [](const Properties& p) { return py::bytes(p.uuid); })
       .def("__repr__", &describe);
   def(
       m, "device_properties", [](DeviceIndex device) { return properties(device); }, py::arg("device"));

@@ -114,7 +114,11 @@ bool stream_is_capturing(const NPUStream& stream) {
 }
 
 void refuse_in_capture(const char* what) {
-  TORCH_CHECK(!current_stream_is_capturing(), what,
+  if (capturing()) refuse_in_capture(what, getCurrentNPUStream());
+}
+
+void refuse_in_capture(const char* what, const NPUStream& stream) {
+  TORCH_CHECK(!stream_is_capturing(stream), what,
               " cannot happen while a graph is captured. Move it out of the graph.");
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "capture.h"
+#include "foreign_memory.h"
 #include "launcher.h"
 #include "npu/core/NPUEvent.h"
 #include "npu/core/error.h"
@@ -155,7 +156,9 @@ std::pair<size_t, size_t> CannPoolBackend::memory_info() {
 }
 
 std::vector<std::pair<std::string, size_t>> CannPoolBackend::others() {
-  return {{"workspaces", workspace_bytes(device_)}};
+  auto found = foreign_memory(device_);
+  found.insert(found.begin(), {"workspaces", workspace_bytes(device_)});
+  return found;
 }
 
 }  // namespace npu

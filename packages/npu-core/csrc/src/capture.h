@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "npu/core/NPUStream.h"
 #include "npu/core/cann.h"
 #include "npu/core/macros.h"
 
@@ -20,8 +21,10 @@ struct StreamState;
 
 // Whether any capture goes on in this process. A relaxed load.
 bool capturing() noexcept;
-// Raises RuntimeError if the current stream is captured: `what` acts at once, and on no replay.
+// Raises RuntimeError if the stream (default: the current one) is captured: `what` acts at once, and on no
+// replay.
 void refuse_in_capture(const char* what);
+void refuse_in_capture(const char* what, const NPUStream& stream);
 
 // Lets this thread make calls that a capture forbids although they do it no harm: allocations.
 class RelaxedCapture {

@@ -93,7 +93,8 @@ void copy_with_host(const CopyTask& task, const void* host, DeviceIndex device, 
   const bool pinned = is_pinned(host);
   if (C10_UNLIKELY(capturing() && (!pinned || !non_blocking)))
     refuse_in_capture(pinned ? "a copy that waits (non_blocking=False)"
-                             : "a copy with memory of the host that is not pinned");
+                             : "a copy with memory of the host that is not pinned",
+                      stream);
   if (!pinned || !non_blocking)
     note_sync(pinned ? "a blocking copy" : "a copy with memory that is not pinned");
   if (pinned) {

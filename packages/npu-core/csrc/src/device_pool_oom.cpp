@@ -105,8 +105,7 @@ void DevicePool::out_of_memory(const Request& r, Lock& lock) {
     known += size;
   }
   const size_t used = total - std::min(total, free);
-  if (used > known)
-    text << "\n  others:        " << bytes(used - known) << " (communication buffers, CANN, other processes)";
+  if (used > known) text << "\n  others:        " << bytes(used - known) << " (CANN, other processes)";
   if (!largest.empty()) text << "\n  largest blocks:";
   for (const auto& [size, where] : largest) {
     const std::string line = resolve_location(where);

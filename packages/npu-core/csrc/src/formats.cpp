@@ -111,7 +111,7 @@ at::Tensor converted(const at::Tensor& input, const Format& to) {
   const std::lock_guard lock(formats_mutex());
   const c10::DeviceGuard guard(input.device());
   const StorageFormat* from = format_of(input);
-  const at::Tensor base = from ? viewed(base_copy(*from), input) : input;
+  at::Tensor base = from ? viewed(base_copy(*from), input) : input;
   if (to.base) return base;
   const at::Tensor plain = base.contiguous();
   c10::Storage storage(c10::Storage::use_byte_size_t{}, plain.nbytes(), c10::DataPtr(nullptr, input.device()),

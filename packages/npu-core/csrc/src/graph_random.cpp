@@ -44,7 +44,8 @@ GraphRandom::Source& GraphRandom::source_of(const std::shared_ptr<PhiloxState>& 
   // Not of the graph's pool: what an operator captured before has left free there, it writes in each replay.
   const c10::Storage words(c10::Storage::use_byte_size_t{}, kBytes, memory_outside_pools(kBytes, device),
                            nullptr, false);
-  return sources_.emplace_back(sequence, sequence->read().second, number_at(words, 0), number_at(words, 1));
+  sources_.push_back({sequence, sequence->read().second, number_at(words, 0), number_at(words, 1)});
+  return sources_.back();
 }
 
 npu_philox GraphRandom::draw(const std::shared_ptr<PhiloxState>& sequence, c10::Device device,

@@ -41,11 +41,20 @@ struct Import {
   int users = 0;
 };
 
+using Place = std::pair<std::string, uint64_t>;  // a segment's key, and an offset into it
+
 struct Received {
-  std::string key;  // empty: of this process itself
+  Place at;
+  bool own;  // this process sent it
   DeviceIndex device;
   std::shared_ptr<CountFile> counts;
   uint64_t place;
+};
+
+// A storage that is here already, for who receives it again.
+struct Known {
+  StorageRef storage;
+  const Received* context;  // its memory's
 };
 
 // The mutex guards everything here and is taken before CANN's locks alone: never while a pool's is held or
@@ -58,7 +67,7 @@ struct Ipc {
   std::vector<std::unique_ptr<Sent>> waiting;        // freed here, used elsewhere
   std::vector<std::unique_ptr<Received>> capturing;  // let go while a graph was captured
   std::map<std::string, Import> imports;
-  std::map<std::pair<std::string, uint64_t>, StorageRef> received;
+  std::map<Place, Known> received;
   int events = 0;
 };
 
@@ -101,8 +110,15 @@ void let_go(std::unique_ptr<Received> received) {
   if (LaunchQueue* queue = LaunchQueue::started(received->device)) queue->flush();
   bind_device(received->device);
   cann().aclrtSynchronizeDevice();
-  if (!received->key.empty()) close_import(received->key);
+  if (!received->own) close_import(received->at.first);
   received->counts->give_back(received->place);
+}
+
+// Runs while the storage's last owner still holds it weakly: no storage is ever destroyed from here.
+void forget(const Received& received) {
+  std::lock_guard lock(ipc().mutex);
+  auto it = ipc().received.find(received.at);
+  if (it != ipc().received.end() && it->second.context == &received) ipc().received.erase(it);
 }
 
 // The deleter of storages that were received.
@@ -114,6 +130,7 @@ void free_received(void* context) {
     return;
   }
   try {
+    forget(*received);
     if (!capturing()) return let_go(std::move(received));
     std::lock_guard lock(ipc().mutex);
     ipc().capturing.push_back(std::move(received));
@@ -242,24 +259,22 @@ c10::Storage open_storage(const SharedStorage& shared) {
   bind_device(shared.device);
   if (!shared.event.empty())
     NPUEvent::open(shared.device, shared.event).block(getCurrentNPUStream(shared.device));
-  const std::pair known{shared.key, shared.offset};
+  const Place at{shared.key, shared.offset};
   {
     std::lock_guard lock(ipc().mutex);
-    if (auto it = ipc().received.find(known); it != ipc().received.end()) {
-      if (auto storage = it->second.lock()) return c10::Storage(std::move(storage));
-      ipc().received.erase(it);
-    }
+    if (auto it = ipc().received.find(at); it != ipc().received.end())
+      if (auto storage = it->second.storage.lock()) return c10::Storage(std::move(storage));
   }
   const bool own = shared.process == getpid();
-  auto context = std::make_unique<Received>(own ? "" : shared.key, shared.device, counts, shared.place);
+  std::unique_ptr<Received> context(new Received{at, own, shared.device, counts, shared.place});
+  const Received* made = context.get();
   char* base = own ? own_segment(shared) : import_segment(shared);
   c10::DataPtr data(base + shared.offset, context.release(), &free_received, device);
   give_back.release();  // the storage's now
   c10::Storage storage(c10::Storage::use_byte_size_t{}, shared.nbytes, std::move(data), allocator,
                        /*resizable=*/false);
   std::lock_guard lock(ipc().mutex);
-  std::erase_if(ipc().received, [](const auto& entry) { return entry.second.expired(); });
-  ipc().received.insert_or_assign(known, StorageRef(storage.getWeakStorageImpl()));
+  ipc().received.insert_or_assign(at, Known{StorageRef(storage.getWeakStorageImpl()), made});
   return storage;
 }
 

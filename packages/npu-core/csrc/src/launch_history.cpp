@@ -74,27 +74,27 @@ Launched LaunchHistory::Entry::told() const {
   return {whole ? describe_task(kind, payload.data(), *stream) : on(kind.name, *stream), where};
 }
 
+const LaunchHistory::Entry* LaunchHistory::newest_named(std::string_view message) const {
+  const uint64_t oldest = noted_ - std::min<uint64_t>(noted_, kKept);
+  for (uint64_t i = noted_; i-- > oldest;) {
+    const Entry& e = entries_[i % kKept];
+    if (names(message, e.kind.name)) return &e;
+  }
+  return nullptr;
+}
+
 Launched LaunchHistory::culprit(std::string_view message, const TaskKind& kind,
                                 const detail::StreamState& stream, const Location& where,
                                 const void* payload) const {
-  if (!names(message, kind.name)) {
-    const uint64_t oldest = noted_ - std::min<uint64_t>(noted_, kKept);
-    for (uint64_t i = noted_; i-- > oldest;) {
-      const Entry& e = entries_[i % kKept];
-      if (names(message, e.kind.name)) return e.told();
-    }
-  }
-  return {describe_task(kind, payload, stream), where};
+  const Entry* named = names(message, kind.name) ? nullptr : newest_named(message);
+  return named ? named->told() : Launched{describe_task(kind, payload, stream), where};
 }
 
 std::vector<Launched> LaunchHistory::suspects(std::string_view message) const {
-  const uint64_t oldest = noted_ - std::min<uint64_t>(noted_, kKept);
+  if (const Entry* named = newest_named(message)) return {named->told()};
   std::vector<Launched> last;
-  for (uint64_t i = noted_; i-- > oldest;) {
-    const Entry& e = entries_[i % kKept];
-    if (names(message, e.kind.name)) return {e.told()};
-    if (last.size() < kTold) last.push_back(e.told());
-  }
+  for (uint64_t i = noted_; i > 0 && last.size() < std::min<uint64_t>(noted_, kTold);)
+    last.push_back(entries_[--i % kKept].told());
   return last;
 }
 

@@ -54,6 +54,7 @@ class LaunchHistory {
 
     Launched told() const;
   };
+  const Entry* newest_named(std::string_view message) const;
   static constexpr size_t kKept = 64;  // launches; a power of two
   static constexpr size_t kTold = 5;
 

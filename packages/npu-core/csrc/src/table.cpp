@@ -3,6 +3,7 @@
 
 #include "activity.h"
 #include "cube_math.h"
+#include "foreign_memory.h"
 #include "graph_random.h"
 #include "launch_slots.h"
 #include "npu/core/NPUFunctions.h"
@@ -89,6 +90,10 @@ npu_status slot_draw(void* generator, uint64_t count, npu_philox* drawn) {
   });
 }
 
+void slot_note_memory(const char* what, int8_t device, int64_t nbytes) {
+  note_foreign_memory(what, device, nbytes);
+}
+
 }  // namespace
 
 const npu_core_table* core_table() noexcept {
@@ -113,6 +118,7 @@ const npu_core_table* core_table() noexcept {
       .set_activity_hooks = &slot_set_activity_hooks,
       .cube_math = &slot_cube_math,
       .draw = &slot_draw,
+      .note_memory = &slot_note_memory,
   };
   return &table;
 }

@@ -101,6 +101,9 @@ class DeviceProperties:
 
     @property
     def L2_cache_size(self) -> int: ...
+    @property
+    def uuid(self) -> bytes:
+        """16 bytes, or none if this CANN does not tell, or the process is not initialised."""
 
 def device_properties(device: int) -> DeviceProperties: ...
 def soc_name() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 #: Major and minor of the C table that plugin libraries get (``npu/core/abi.h``).
-ABI = (1, 3)
+ABI = (1, 4)
 #: The torch minor release that this wheel is built for.
 TORCH = "2.13"
 #: Folder to put on a compiler's include path: ``#include <npu/core/launch.h>``.

@@ -66,8 +66,8 @@ TEST(AbiLayout, TheTableSaysWhatItIs) {
   const npu_core_table* t = npu::core_table();
   EXPECT_EQ(t->struct_size, sizeof(npu_core_table));
   EXPECT_EQ(t->major, 1);
-  EXPECT_EQ(t->minor, 3);
-  EXPECT_EQ(t->slot_count, 15u);
+  EXPECT_EQ(t->minor, 4);
+  EXPECT_EQ(t->slot_count, 16u);
 }
 
 TEST(AbiLayout, NoSlotIsNull) {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
+from uuid import UUID
 
 import torch
 
@@ -105,9 +106,10 @@ class device_of(device):
 
 @dataclass(frozen=True)
 class DeviceProperties:
-    """What CANN tells of a device; 0 where it does not tell. Sizes are bytes.
+    """What CANN tells of a device; 0 or None where it does not tell. Sizes are bytes.
 
-    `major` and `minor` are its architecture, 2201 as (22, 1); `multi_processor_count` counts AI cores.
+    `major` and `minor` are its architecture, 2201 as (22, 1); `multi_processor_count` counts AI cores. `uuid` is known
+    once the process has initialised the device.
     """
 
     name: str
@@ -118,6 +120,7 @@ class DeviceProperties:
     vector_core_num: int
     multi_processor_count: int
     L2_cache_size: int
+    uuid: UUID | None
 
 
 def get_device_properties(device_name: Device = None, *, device: Device = None) -> DeviceProperties:
@@ -137,6 +140,7 @@ def get_device_properties(device_name: Device = None, *, device: Device = None) 
         vector_core_num=told.vector_core_num,
         multi_processor_count=told.multi_processor_count,
         L2_cache_size=told.L2_cache_size,
+        uuid=UUID(bytes=told.uuid) if told.uuid else None,
     )
 
 

@@ -95,6 +95,15 @@ HcclResult Communicator::attach(int physical_device, std::chrono::milliseconds c
   return HCCL_SUCCESS;
 }
 
+HcclResult Communicator::take_buffers(Device& device, uint64_t bytes) {
+  buffers_ = DeviceBlock(device.memory, device.memory.allocate(bytes, kHugePage));
+  if (buffers_.address()) return HCCL_SUCCESS;
+  return fail(HCCL_E_MEMORY,
+              "device " + std::to_string(device.id) + " has no " + std::to_string(bytes >> 20) +
+                  " MB left for the communicator's buffers, which take 2 x HCCL_BUFFSIZE; free " +
+                  "memory, or set HCCL_BUFFSIZE to fewer MB");
+}
+
 void Communicator::leave() {
   if (left_.exchange(true)) return;
   segment_->slot(rank).presence.store(static_cast<uint32_t>(Presence::left));

@@ -18,8 +18,13 @@
 #include <utility>
 #include <vector>
 
+#include "npu_sim/device_memory.h"
 #include "npu_sim/handle_table.h"
 #include "segment.h"
+
+namespace npu_sim {
+class Device;
+}
 
 namespace npu_sim::hccl {
 
@@ -49,6 +54,9 @@ class Communicator {
 
   // Makes this rank known and waits until all are.
   HcclResult attach(int physical_device, std::chrono::milliseconds connect_timeout);
+  // Takes the device memory through which CANN's communicators send and receive, which is theirs until they
+  // end. Operations here go through the segment, so nothing touches it; the device has that much less.
+  HcclResult take_buffers(Device& device, uint64_t bytes);
   // What waits here stops, and other ranks learn that this one is gone.
   void leave();
   void suspend(bool on);
@@ -89,6 +97,7 @@ class Communicator {
   HcclResult reported(const char* call);
 
   const std::shared_ptr<Segment> segment_;
+  DeviceBlock buffers_;
   std::atomic<bool> left_{false};
   std::atomic<bool> suspended_{false};
   std::mutex mutex_;                                            // lines and children

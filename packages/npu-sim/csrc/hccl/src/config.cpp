@@ -26,16 +26,16 @@ static_assert(sizeof(ConfigHeader) == sizeof HcclCommConfig::reserved);
 
 std::atomic<int> g_values[HCCL_CONFIG_RESERVED]{};
 
-HcclResult read_seconds(const char* variable, int* seconds) {
+HcclResult read_number(const char* variable, const char* unit, int least, int* number) {
   const char* text = std::getenv(variable);
   if (!text || !*text) return HCCL_SUCCESS;
   const std::string_view view = text;
   int v = 0;
   auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), v);
-  if (error != std::errc{} || end != view.data() + view.size() || v < 0)
-    return refuse(HCCL_E_PARA,
-                  std::string(variable) + " must be a number of seconds, found '" + std::string(view) + "'");
-  *seconds = v;
+  if (error != std::errc{} || end != view.data() + view.size() || v < least)
+    return refuse(HCCL_E_PARA, std::string(variable) + " must be a number of " + unit + " from " +
+                                   std::to_string(least) + " on, found '" + std::string(view) + "'");
+  *number = v;
   return HCCL_SUCCESS;
 }
 
@@ -56,8 +56,10 @@ HcclResult check_config(HcclConfig config, const void* value) {
 
 HcclResult read_options(const char* call, const HcclCommConfig* config, Options* options) {
   int exec = kExecTimeout, connect = kConnectTimeout;
-  NPU_SIM_HCCL_TRY(read_seconds("HCCL_EXEC_TIMEOUT", &exec));
-  NPU_SIM_HCCL_TRY(read_seconds("HCCL_CONNECT_TIMEOUT", &connect));
+  int buffer = HCCL_COMM_DEFAULT_BUFFSIZE;
+  NPU_SIM_HCCL_TRY(read_number("HCCL_EXEC_TIMEOUT", "seconds", 0, &exec));
+  NPU_SIM_HCCL_TRY(read_number("HCCL_CONNECT_TIMEOUT", "seconds", 0, &connect));
+  NPU_SIM_HCCL_TRY(read_number("HCCL_BUFFSIZE", "MB", 1, &buffer));
   if (config) {
     ConfigHeader header{};
     std::memcpy(&header, config->reserved, sizeof header);
@@ -78,10 +80,17 @@ HcclResult read_options(const char* call, const HcclCommConfig* config, Options*
                                        std::to_string(full.hcclExecTimeOut));
       exec = full.hcclExecTimeOut;
     }
+    if (full.hcclBufferSize != HCCL_COMM_BUFFSIZE_CONFIG_NOT_SET) {
+      if (full.hcclBufferSize == 0 || full.hcclBufferSize > INT32_MAX)
+        return refuse(HCCL_E_PARA, std::string(call) + ": hcclBufferSize must be at least 1 (MB), found " +
+                                       std::to_string(full.hcclBufferSize));
+      buffer = static_cast<int>(full.hcclBufferSize);
+    }
     options->name.assign(full.hcclCommName, strnlen(full.hcclCommName, sizeof full.hcclCommName));
   }
   options->exec_timeout = as_timeout(exec);
   options->connect_timeout = as_timeout(connect);
+  options->buffer_bytes = 2 * (static_cast<uint64_t>(buffer) << 20);
   return HCCL_SUCCESS;
 }
 

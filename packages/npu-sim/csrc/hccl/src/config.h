@@ -13,6 +13,7 @@ struct Options {
   std::string name;  // empty: one is made up
   std::chrono::milliseconds exec_timeout;
   std::chrono::milliseconds connect_timeout;
+  uint64_t buffer_bytes;  // of device memory: what is sent and what is received, a half each
 };
 
 // `config` may be null.

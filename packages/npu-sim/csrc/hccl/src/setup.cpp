@@ -48,6 +48,7 @@ HcclResult init(const char* call, uint32_t ranks, const HcclRootInfo* info, uint
   auto made =
       std::make_shared<Communicator>(std::move(segment), rank, device.id, options.name, options.exec_timeout);
   NPU_SIM_HCCL_TRY(made->attach(device.physical_id, options.connect_timeout));
+  NPU_SIM_HCCL_TRY(made->take_buffers(device, options.buffer_bytes));
   Segment::close_root(*info);
   *comm = communicators().insert(made);
   return HCCL_SUCCESS;

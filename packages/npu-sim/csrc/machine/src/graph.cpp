@@ -46,27 +46,22 @@ HandleTable<Condition>& conditions() {
   return *table;
 }
 
-Condition::~Condition() {
-  if (address_ && epoch_ == device_.memory.epoch()) device_.memory.release(address_);
-}
-
 int Condition::allocate() {
   constexpr uint64_t kBytes = 512;
-  address_ = static_cast<uint64_t*>(device_.memory.allocate(kBytes, kBytes));
-  if (!address_)
+  block_ = DeviceBlock(device_.memory, device_.memory.allocate(kBytes, kBytes));
+  if (!address())
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "npu:" + std::to_string(device_.id) + " has no " + std::to_string(kBytes) + " bytes left");
-  epoch_ = device_.memory.epoch();
   set(initial);
   return 0;
 }
 
 uint64_t Condition::value() const {
-  return std::atomic_ref<uint64_t>(*shadow(address_)).load(std::memory_order_acquire);
+  return std::atomic_ref<uint64_t>(*shadow(address())).load(std::memory_order_acquire);
 }
 
 void Condition::set(uint64_t value) {
-  std::atomic_ref<uint64_t>(*shadow(address_)).store(value, std::memory_order_release);
+  std::atomic_ref<uint64_t>(*shadow(address())).store(value, std::memory_order_release);
 }
 
 Graph::Graph(std::shared_ptr<Context> context) : id(next_graph_id()), context(std::move(context)) {}

@@ -32,29 +32,23 @@ class Physical {
         size(size),
         file(device.memory.file()),
         offset(device.memory.offset(memory)),
-        epoch_(device.memory.epoch()),
-        memory_(memory) {}
+        block_(device.memory, memory) {}
   // Pages of another process's device, through its open `file`.
   Physical(Device& device, int file, uint64_t offset, uint64_t size)
       : device(device), size(size), file(file), offset(offset) {}
   Physical(const Physical&) = delete;  // owns pages or a file
   ~Physical() {
-    if (!memory_) {
-      close(file);
-    } else if (epoch_ == device.memory.epoch()) {
-      device.memory.release(memory_);
-    }
+    if (imported()) close(file);
   }
 
   Device& device;
   const uint64_t size;
   const int file;
   const uint64_t offset;
-  bool imported() const { return memory_ == nullptr; }
+  bool imported() const { return !block_.address(); }
 
  private:
-  uint64_t epoch_ = 0;
-  void* memory_ = nullptr;
+  DeviceBlock block_;
 };
 
 struct Mapping {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <shared_mutex>
 #include <string>
+#include <utility>
 
 #include "npu_sim/api.h"
 #include "npu_sim/heap.h"
@@ -57,6 +58,32 @@ class NPU_SIM_API DeviceMemory {
   uint64_t warm_ = 0;  // bytes freed since the last punch that may still be resident
   std::atomic<uint64_t> peak_{0};
   std::atomic<uint64_t> epoch_{0};
+};
+
+// An allocation that ends with this object, unless a reset of the device ended it before.
+class NPU_SIM_API DeviceBlock {
+ public:
+  DeviceBlock() = default;
+  // Takes over what `memory` allocated at `address`; null is none.
+  DeviceBlock(DeviceMemory& memory, void* address)
+      : memory_(&memory), address_(address), epoch_(memory.epoch()) {}
+  DeviceBlock(const DeviceBlock&) = delete;  // owns the allocation
+  DeviceBlock(DeviceBlock&& other) noexcept { *this = std::move(other); }
+  DeviceBlock& operator=(DeviceBlock&& other) noexcept {
+    std::swap(memory_, other.memory_);
+    std::swap(address_, other.address_);
+    std::swap(epoch_, other.epoch_);
+    return *this;
+  }
+  ~DeviceBlock() {
+    if (address_ && epoch_ == memory_->epoch()) memory_->release(address_);
+  }
+  void* address() const { return address_; }
+
+ private:
+  DeviceMemory* memory_ = nullptr;
+  void* address_ = nullptr;
+  uint64_t epoch_ = 0;
 };
 
 }  // namespace npu_sim

@@ -17,6 +17,7 @@
 
 #include "npu_sim/activity.h"
 #include "npu_sim/context.h"
+#include "npu_sim/device_memory.h"
 #include "npu_sim/event.h"
 #include "npu_sim/handle_table.h"
 #include "npu_sim/queue.h"
@@ -33,11 +34,9 @@ class NPU_SIM_API Condition {
  public:
   Condition(Device& device, uint32_t initial, bool assign)
       : initial(initial), assign(assign), device_(device) {}
-  Condition(const Condition&) = delete;  // owns device memory
-  ~Condition();
 
   int allocate();
-  uint64_t* address() const { return address_; }
+  uint64_t* address() const { return static_cast<uint64_t*>(block_.address()); }
   uint64_t value() const;
   void set(uint64_t value);
 
@@ -47,8 +46,7 @@ class NPU_SIM_API Condition {
 
  private:
   Device& device_;
-  uint64_t epoch_ = 0;
-  uint64_t* address_ = nullptr;
+  DeviceBlock block_;
 };
 
 struct Branch {

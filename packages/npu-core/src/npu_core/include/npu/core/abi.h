@@ -19,7 +19,7 @@
 #include "npu/cann/nnopbase.h"
 
 #define NPU_CORE_ABI_MAJOR 1
-#define NPU_CORE_ABI_MINOR 3
+#define NPU_CORE_ABI_MINOR 4
 
 #if defined(__cplusplus)
 extern "C" {
@@ -184,6 +184,11 @@ typedef struct npu_core_table {
   // Takes `count` numbers from a generator of a device (c10::GeneratorImpl*, locked by this call), or, while
   // the current stream is captured, from what the graph draws from it.
   npu_status (*draw)(void* generator, uint64_t count, npu_philox* drawn);
+
+  // Since 1.4.
+  // Says that the plugin's own use of CANN took `nbytes` more bytes of a device (or gave them back, if
+  // negative) outside of the allocator, for the message of an out-of-memory error. `what` has static storage.
+  void (*note_memory)(const char* what, int8_t device, int64_t nbytes);
 } npu_core_table;
 
 #define NPU_CORE_SLOT_COUNT \

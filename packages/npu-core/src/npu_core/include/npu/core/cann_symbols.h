@@ -69,6 +69,7 @@
   X(acl, aclmdlSetDump) \
   X(acl, aclrtCtxSetSysParamOpt) \
   X(acl, aclrtDeviceGetStreamPriorityRange) \
+  X(acl, aclrtDeviceGetUuid) \
   X(acl, aclrtDeviceTaskAbort) \
   X(acl, aclrtFreePhysical) \
   X(acl, aclrtGetDeviceInfo) \
