@@ -88,7 +88,8 @@ def test_properties_and_name_describe_the_device_and_a_simulated_one_says_so(npu
 def test_each_device_has_a_uuid_of_its_own(npu: Any) -> None:
     npu.init()
     first, second = (npu.get_device_properties(d).uuid for d in (0, 1))
-    assert isinstance(first, UUID) and first == npu.get_device_properties(0).uuid != second
+    assert isinstance(first, UUID)
+    assert first == npu.get_device_properties(0).uuid != second
 
 
 def test_synchronize_takes_no_device_an_index_and_a_device(npu: Any) -> None:
