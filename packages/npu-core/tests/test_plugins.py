@@ -28,9 +28,9 @@ def test_a_plugin_that_fits_is_activated_with_the_tables_address(site: Any) -> N
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ("npu-core-abi=2.0,npu-torch=2.13", "needs npu-core ABI 2.0, npu-core 0.1.0 has 1.3: pip install -U npu-core"),
-        ("npu-core-abi=1.9,npu-torch=2.13", "needs npu-core ABI 1.9, npu-core 0.1.0 has 1.3: pip install -U npu-core"),
-        ("npu-core-abi=0.3,npu-torch=2.13", "needs npu-core ABI 0.3, npu-core 0.1.0 has 1.3: pip install -U npu-alpha"),
+        ("npu-core-abi=2.0,npu-torch=2.13", "needs npu-core ABI 2.0, npu-core 0.1.0 has 1.4: pip install -U npu-core"),
+        ("npu-core-abi=1.9,npu-torch=2.13", "needs npu-core ABI 1.9, npu-core 0.1.0 has 1.4: pip install -U npu-core"),
+        ("npu-core-abi=0.3,npu-torch=2.13", "needs npu-core ABI 0.3, npu-core 0.1.0 has 1.4: pip install -U npu-alpha"),
         ("npu-core-abi=1.0,npu-torch=2.12", "was built for torch 2.12, npu-core 0.1.0 is for torch 2.13: pip install"),
         ("something else", "does not say which npu-core ABI it needs (keyword npu-core-abi): pip install -U npu-alpha"),
         ("npu-core-abi=1.0", "does not say which torch it was built for (keyword npu-torch): pip install -U npu-alpha"),
