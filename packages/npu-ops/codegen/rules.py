@@ -288,7 +288,7 @@ RULES: dict[str, Rule] = {
         lambda a, p, s: _result(_index(a[0], p, s), p, s, ", at::kInt"),
     ),
     "wide": Rule(
-        "a tensor or a result; float32 where CANN's operator lacks its narrower floating-point dtype",
+        "a tensor or a result; where CANN's operator lacks its dtype, float32 for halves, wider integers for integers",
         ("tensor",),
         1,
         _read("wide"),
@@ -398,4 +398,14 @@ SHAPE_HEADERS: dict[str, tuple[str, ...]] = {"gradient": ("losses.h",)}
 CHECKS: dict[str, str] = {
     "matrices": "two matrices have one dtype",
     "alike": "two tensors, or three, have one dtype",
+    "castable": "a given result's dtype holds what becomes of a tensor",
+}
+
+#: What becomes of results that share memory with operands (csrc/kernel.h), and documentation. Without one, part of an
+#: operand's memory is an error, and so are results with one place for several elements.
+OVERLAPS: dict[str, str] = {
+    "part": "a result that shares part of an operand's memory is computed in memory of its own",
+    "whole": "so is a result that is an operand; shared parts are errors",
+    "both": "both are computed in memory of their own",
+    "unchecked": "nothing is checked: the same is written to a place that is written several times",
 }

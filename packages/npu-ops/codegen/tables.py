@@ -17,6 +17,7 @@ or, where the line has to say more::
       call: aclnnMm(self, mat2, out, cube_math)
       otherwise: mm                                # csrc/otherwise.h, for dtypes that the call does not take
       check: matrices(self, mat2)                  # csrc/checks.h, what torch refuses beyond its shape rule
+      overlap: both                                # csrc/kernel.h, where result and operands share memory
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from npu_cann.signatures import SignatureError, load_yaml
 from .errors import TableError
 from .expressions import Apply, parse_call
 
-_FIELDS = {"call", "scalar", "shape", "otherwise", "check"}
+_FIELDS = {"call", "scalar", "shape", "otherwise", "check", "overlap"}
 #: In ``fallback.yaml``: every operator that has a kernel, for the dtypes that the kernel does not take.
 EVERY = "*"
 
@@ -46,6 +47,7 @@ class Entry:
     otherwise: str | None  # the function of csrc/otherwise.h for dtypes that `call` does not take
     where: str  # "pointwise.yaml: add.out"
     check: Apply | None = None  # the function of csrc/checks.h that refuses operands
+    overlap: str | None = None  # the constant of Overlap in csrc/kernel.h
 
 
 @dataclass(frozen=True)
@@ -113,4 +115,5 @@ def _entry(key: str, value: object, where: str) -> Entry:
         None if otherwise is None else str(otherwise),
         where,
         parse_call(value["check"], f"{where}.check") if "check" in value else None,
+        str(value["overlap"]) if "overlap" in value else None,
     )

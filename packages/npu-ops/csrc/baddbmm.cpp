@@ -55,8 +55,8 @@ at::Tensor& baddbmm_out(const at::Tensor& self, const at::Tensor& a, const at::T
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"baddbmm", baddbmm>(m);
-  impl<"baddbmm_", baddbmm_>(m);
-  impl<"baddbmm.out", baddbmm_out>(m);
+  impl<"baddbmm_", baddbmm_, Overlap::part>(m);
+  impl<"baddbmm.out", baddbmm_out, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

@@ -9,6 +9,16 @@ at::Tensor Call::to_device(const at::Tensor& host, c10::ScalarType dtype) {
   return r;
 }
 
+c10::ScalarType Call::widened(c10::ScalarType t, DtypeSet accepted) {
+  if (accepted & bit(t)) return t;
+  if (at::isReducedFloatingType(t))
+    return accepted & bit(at::kFloat) && (t != at::kBFloat16 || soc_has_bfloat16()) ? at::kFloat : t;
+  if (t == at::kByte || t == at::kChar || t == at::kShort || t == at::kInt)
+    for (const auto wider : {at::kShort, at::kInt, at::kLong})
+      if (accepted & bit(wider) && c10::elementSize(wider) > c10::elementSize(t)) return wider;
+  return t;
+}
+
 const at::Tensor& Call::out(size_t i, DtypeSet accepted, c10::ScalarType dtype) {
   const at::Tensor& t = outputs_[i];
   if (C10_LIKELY(dtype == c10::ScalarType::Undefined || t.scalar_type() == dtype)) {

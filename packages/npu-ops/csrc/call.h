@@ -67,14 +67,13 @@ class Call {
     return r;
   }
 
-  // An operand or output; in float32 where the operator lacks its narrower
-  // floating-point dtype.
+  // An operand or output; in a wider dtype of the same kind where the operator lacks its own.
   at::Tensor wide(const at::Tensor& t, DtypeSet accepted) const {
-    return widened(common(t), accepted) ? as(t, at::kFloat, accepted) : in(t, accepted);
+    const auto own = common(t), taken = widened(own, accepted);
+    return taken == own ? in(t, accepted) : as(t, taken, accepted);
   }
   const at::Tensor& wide_out(size_t i, DtypeSet accepted) {
-    const auto own = common_ == c10::ScalarType::Undefined ? dtype(i) : common_;
-    return out(i, accepted, widened(own, accepted) ? at::kFloat : own);
+    return out(i, accepted, widened(common_ == c10::ScalarType::Undefined ? dtype(i) : common_, accepted));
   }
   // An operand or output; its memory as integers of as many bytes where the
   // operator lacks its dtype.
@@ -105,10 +104,8 @@ class Call {
   c10::ScalarType common(const at::Tensor& t) const {
     return common_ == c10::ScalarType::Undefined ? t.scalar_type() : common_;
   }
-  static bool widened(c10::ScalarType t, DtypeSet accepted) {
-    return at::isReducedFloatingType(t) && !(accepted & bit(t)) && (accepted & bit(at::kFloat)) &&
-           (t != at::kBFloat16 || soc_has_bfloat16());
-  }
+  // float32 for halves, and the next integers that hold all of a dtype's numbers: `t` if none is accepted.
+  static c10::ScalarType widened(c10::ScalarType t, DtypeSet accepted);
   static bool as_bits(c10::ScalarType t, DtypeSet accepted) {
     return accepted && !(accepted & bit(t)) && c10::elementSize(t) <= sizeof(int64_t);
   }

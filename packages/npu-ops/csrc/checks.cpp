@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "checks.h"
 
+#include "tensors.h"
+
 namespace npu::ops::check {
 
 void matrices(const char*, const at::Tensor& a, const at::Tensor& b) {
@@ -22,6 +24,10 @@ void parameters(const char* op, const at::Tensor& input, const Optional& weight,
     TORCH_CHECK(found == own || (found == at::kFloat && at::isReducedFloatingType(own)), op,
                 ": expected scalar type ", own, " but found ", found);
   }
+}
+
+void castable(const char*, const at::Tensor& a, const at::Tensor& out) {
+  if (out.defined()) check_casts(a.scalar_type(), out.scalar_type());
 }
 
 }  // namespace npu::ops::check

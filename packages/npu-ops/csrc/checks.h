@@ -20,4 +20,7 @@ void alike(const char* op, const at::Tensor& a, const at::Tensor& b, const Optio
 // Parameters have the dtype of what they scale and shift, or float32 where that is half.
 void parameters(const char* op, const at::Tensor& input, const Optional& weight, const Optional& bias);
 
+// A given result's dtype holds what the operator makes of a tensor.
+void castable(const char* op, const at::Tensor& a, const at::Tensor& out);
+
 }  // namespace npu::ops::check

@@ -50,7 +50,7 @@ at::Tensor& cholesky_inverse_out_npu(const at::Tensor& factor, bool upper, at::T
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_cholesky_solve_helper", cholesky_solve_npu>(m);
   impl<"cholesky_inverse", cholesky_inverse_npu>(m);
-  impl<"cholesky_inverse.out", cholesky_inverse_out_npu>(m);
+  impl<"cholesky_inverse.out", cholesky_inverse_out_npu, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

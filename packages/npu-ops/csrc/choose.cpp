@@ -100,8 +100,8 @@ at::Tensor& masked_fill_tensor(at::Tensor& self, const at::Tensor& mask, const a
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"where.self", where_npu>(m);
   impl<"where.self_out", where_out>(m);
-  impl<"masked_fill_.Scalar", masked_fill_scalar>(m);
-  impl<"masked_fill_.Tensor", masked_fill_tensor>(m);
+  impl<"masked_fill_.Scalar", masked_fill_scalar, Overlap::unchecked>(m);
+  impl<"masked_fill_.Tensor", masked_fill_tensor, Overlap::unchecked>(m);
 }
 
 }  // namespace npu::ops

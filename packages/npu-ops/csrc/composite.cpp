@@ -138,7 +138,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_weight_int8pack_mm", int8_product>(m);
   impl<"remainder.Scalar_Tensor", remainder_scalar_tensor>(m);
   impl<"count_nonzero.dim_IntList", count_nonzero>(m);
-  impl<"index_fill_.int_Tensor", index_fill_tensor>(m);
+  impl<"index_fill_.int_Tensor", index_fill_tensor, Overlap::unchecked>(m);
   impl<"unfold_backward", unfold_backward>(m);
   impl<"_prelu_kernel", prelu>(m);
   impl<"_prelu_kernel_backward", prelu_backward>(m);

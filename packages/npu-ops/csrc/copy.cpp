@@ -139,7 +139,7 @@ void record_stream(at::Tensor& self, c10::Stream stream) {
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
-  impl<"copy_", copy_>(m);
+  impl<"copy_", copy_, Overlap::unchecked>(m);
   impl<"_copy_from", copy_from>(m);
   impl<"_copy_from_and_resize", copy_from_and_resize>(m);
   impl<"_local_scalar_dense", local_scalar_dense>(m);

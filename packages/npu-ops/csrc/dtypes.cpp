@@ -24,7 +24,10 @@ void refuse_dtype(const char* op, const at::Tensor& t, DtypeSet accepted) {
                                        "). It accepts ", names.empty() ? "other dtypes" : names,
                                        ": convert with tensor.to(dtype), or run this operator on the CPU");
   const c10::SourceLocation here = {__func__, __FILE__, static_cast<uint32_t>(__LINE__)};
-  if (!accepted || (accepted & bit(t.scalar_type()))) throw c10::NotImplementedError(here, message);
+  // An accepted dtype is refused where the SoC lacks it, or where a complex operand would lose a part.
+  const bool lacked = t.scalar_type() == c10::kBFloat16 && !soc_has_bfloat16();
+  if (!accepted || (lacked && (accepted & bit(c10::kBFloat16))))
+    throw c10::NotImplementedError(here, message);
   throw RefusedDtype(here, message);
 }
 

@@ -90,7 +90,7 @@ const at::Tensor& resize_(const at::Tensor& self, at::IntArrayRef size,
 
 at::Tensor& set_storage(at::Tensor& self, c10::Storage source, int64_t offset, at::IntArrayRef size,
                         at::IntArrayRef stride) {
-  at::native::checkSetStorage(self, source, offset, size, stride);
+  at::native::checkSetStorage(self, std::move(source), offset, size, stride);
   c10::TensorImpl* t = self.unsafeGetTensorImpl();
   t->set_storage_offset(offset);
   if (stride.data())
@@ -144,10 +144,10 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_efficientzerotensor", efficient_zero>(m);
   impl<"range.out", range_out>(m);
   impl<"resize_", resize_>(m);
-  impl<"set_.source_Storage_storage_offset", set_storage>(m);
-  impl<"set_.source_Storage", set_whole_storage>(m);
-  impl<"set_.source_Tensor", set_tensor>(m);
-  impl<"set_", set_nothing>(m);
+  impl<"set_.source_Storage_storage_offset", set_storage, Overlap::unchecked>(m);
+  impl<"set_.source_Storage", set_whole_storage, Overlap::unchecked>(m);
+  impl<"set_.source_Tensor", set_tensor, Overlap::unchecked>(m);
+  impl<"set_", set_nothing, Overlap::unchecked>(m);
 }
 
 }  // namespace npu::ops

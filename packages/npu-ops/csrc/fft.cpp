@@ -3,6 +3,7 @@
 // numbers: a complex number is two real ones, so that one real product does a whole dimension. Long
 // dimensions are split into factors (Cooley and Tukey), or become a convolution if they have none
 // (Bluestein).
+#include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/native/SpectralOpsUtils.h>
 #include <ATen/ops/arange.h>
@@ -22,8 +23,10 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/MathConstants.h>
 
+#include <algorithm>
 #include <list>
 #include <mutex>
+#include <numeric>
 #include <tuple>
 
 #include "aclnn_ops.h"
@@ -213,36 +216,91 @@ at::Tensor c2c_along(at::Tensor x, at::IntArrayRef dims, int64_t normalization, 
   return x;
 }
 
+// Dimensions by their strides, the largest first.
+at::DimVector by_stride(const at::Tensor& x, at::IntArrayRef dims) {
+  at::DimVector r(dims);
+  std::stable_sort(r.begin(), r.end(), [&](int64_t a, int64_t b) { return x.stride(a) > x.stride(b); });
+  return r;
+}
+
+// The order in memory that torch, and its fake kernels, give a transform's result: dimensions that are not
+// transformed come first, by their strides, and the last one that is comes last.
+class Order {
+ public:
+  Order(const at::Tensor& x, at::IntArrayRef transformed) {
+    at::DimVector others;
+    for (int64_t d = 0; d < x.dim(); ++d)
+      if (std::find(transformed.begin(), transformed.end(), d) == transformed.end()) others.push_back(d);
+    order_ = by_stride(x, others);
+    order_.append(transformed.begin(), transformed.end());
+  }
+  // Of transforms that MKL does on the CPU; elsewhere torch leaves the order as it is.
+  static Order of_mkl(const at::Tensor& x, at::IntArrayRef transformed) {
+    return at::hasMKL() ? Order(x, transformed) : Order(x.new_empty(x.sizes()), {});
+  }
+
+  at::Tensor permuted(const at::Tensor& x) const { return x.permute(order_); }
+  at::Tensor given_back(const at::Tensor& x) const { return dense(x).permute(places(all())); }
+  // Where dimensions are in the order.
+  at::DimVector places(at::IntArrayRef dims) const {
+    at::DimVector r;
+    for (const int64_t d : dims) r.push_back(std::find(order_.begin(), order_.end(), d) - order_.begin());
+    return r;
+  }
+
+ private:
+  at::DimVector all() const {
+    at::DimVector r(order_);
+    std::iota(r.begin(), r.end(), 0);
+    return r;
+  }
+  at::DimVector order_;
+};
+
+at::Tensor c2c_ordered(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward) {
+  const at::DimVector dims = by_stride(self, dim);
+  const Order order(self, dims);
+  return order.given_back(c2c_along(order.permuted(self), order.places(dims), normalization, forward));
+}
+
 at::Tensor c2c(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward) {
   check("_fft_c2c", self, at::kComplexFloat);
   c10::DeviceGuard guard(self.device());
-  return dim.empty() ? self.clone() : c2c_along(self, dim, normalization, forward);
+  return dim.empty() ? self.clone() : c2c_ordered(self, dim, normalization, forward);
 }
 
 at::Tensor r2c(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool onesided) {
   check("_fft_r2c", self, at::kFloat);
   c10::DeviceGuard guard(self.device());
-  at::Tensor x = along(self, dim.back(), [&](const at::Tensor& r) {
+  at::DimVector dims = by_stride(self, dim.slice(0, dim.size() - 1));
+  dims.push_back(dim.back());
+  const Order order = Order::of_mkl(self, dims);
+  const at::DimVector places = order.places(dims);
+  at::Tensor x = along(order.permuted(self), places.back(), [&](const at::Tensor& r) {
     const int64_t n = r.size(1), m = onesided ? n / 2 + 1 : n;
     const double scale = scale_of(n, normalization);
     if (n > kDirect) return transform(at::complex(r, at::zeros_like(r)), true, scale).slice(1, 0, m);
     return from_pairs(product(r, matrix(Kind::r2c, r, n, m, true, scale)));
   });
-  return c2c_along(x, dim.slice(0, dim.size() - 1), normalization, true);
+  const at::IntArrayRef others = at::IntArrayRef(places).slice(0, places.size() - 1);
+  return order.given_back(c2c_along(x, others, normalization, true));
 }
 
 at::Tensor c2r(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, int64_t n) {
   check("_fft_c2r", self, at::kComplexFloat);
   c10::DeviceGuard guard(self.device());
-  at::Tensor x = c2c_along(self, dim.slice(0, dim.size() - 1), normalization, false);
-  return along(x, dim.back(), [&](const at::Tensor& given) {
-    const int64_t m = n / 2 + 1;
-    const double scale = scale_of(n, normalization);
-    at::Tensor r = given.slice(1, 0, m);
-    if (n <= kDirect) return product(pairs_of(r), matrix(Kind::c2r, r, n, m, false, scale));
-    at::Tensor rest = r.slice(1, 1, n - m + 1).flip(1).conj().resolve_conj();
-    return at::real(transform(at::cat({r, rest}, 1), false, scale)).contiguous();
-  });
+  const at::IntArrayRef others = dim.slice(0, dim.size() - 1);
+  const at::Tensor x = others.empty() ? self : c2c_ordered(self, others, normalization, false);
+  const Order order = Order::of_mkl(x, dim.back());
+  return order.given_back(
+      along(order.permuted(x), order.places(dim.back()).front(), [&](const at::Tensor& given) {
+        const int64_t m = n / 2 + 1;
+        const double scale = scale_of(n, normalization);
+        at::Tensor r = given.slice(1, 0, m);
+        if (n <= kDirect) return product(pairs_of(r), matrix(Kind::c2r, r, n, m, false, scale));
+        at::Tensor rest = r.slice(1, 1, n - m + 1).flip(1).conj().resolve_conj();
+        return at::real(transform(at::cat({r, rest}, 1), false, scale)).contiguous();
+      }));
 }
 
 at::Tensor& c2c_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normalization, bool forward,
@@ -264,11 +322,11 @@ at::Tensor& c2r_out(const at::Tensor& self, at::IntArrayRef dim, int64_t normali
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_fft_c2c", c2c>(m);
-  impl<"_fft_c2c.out", c2c_out>(m);
+  impl<"_fft_c2c.out", c2c_out, Overlap::part>(m);
   impl<"_fft_r2c", r2c>(m);
-  impl<"_fft_r2c.out", r2c_out>(m);
+  impl<"_fft_r2c.out", r2c_out, Overlap::part>(m);
   impl<"_fft_c2r", c2r>(m);
-  impl<"_fft_c2r.out", c2r_out>(m);
+  impl<"_fft_c2r.out", c2r_out, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

@@ -257,7 +257,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"masked_select.out", masked_select_out>(m);
   impl<"index.Tensor", index_npu>(m);
   impl<"index.Tensor_out", index_out>(m);
-  impl<"_index_put_impl_", index_put_impl>(m);
+  impl<"_index_put_impl_", index_put_impl, Overlap::unchecked>(m);
   impl<"cat", cat_npu>(m);
   impl<"cat.out", cat_out>(m);
   impl<"equal", equal_npu>(m);

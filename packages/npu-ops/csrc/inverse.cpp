@@ -63,11 +63,11 @@ std::tuple<at::Tensor&, at::Tensor&> inv_ex_out(const at::Tensor& a, bool check,
 
 // What stands for LU factors of `a`, or of its transpose where torch factors that: the matrix, and pivots
 // that are one number seen many times, 0, or -1 where the matrix is known to be singular. A matrix of one
-// number is its own factors.
+// number is its own factors. Column-major, as torch has factors.
 struct Unfactored {
   at::Tensor lu, pivots;
   explicit Unfactored(const at::Tensor& a, const at::Tensor& bad = {})
-      : lu(empty(a.sizes(), a.scalar_type())) {
+      : lu(empty(a.transpose(-2, -1).sizes(), a.scalar_type()).transpose(-2, -1)) {
     device_copy(lu, a);
     const at::IntArrayRef sizes = a.sizes().slice(0, a.dim() - 1);
     const bool told = bad.defined() && a.size(-1) > 1;
@@ -162,23 +162,24 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
   rhs = rhs.expand(rhs_sizes);
   if (!left) rhs = rhs.transpose(-2, -1);
   const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
-  at::Tensor x, info;
+  // In the strides that torch has for a result of this shape.
+  const at::IntArrayRef sizes = at::IntArrayRef(rhs_sizes).slice(0, rhs_sizes.size() - (vector ? 1 : 0));
+  const at::Tensor result =
+      empty(sizes, a.scalar_type(), at::native::batched_matrix_contiguous_strides(sizes, /*f-contig*/ left));
+  at::Tensor x = vector ? result.unsqueeze(-1) : left ? result : result.transpose(-2, -1), info;
   Unfactored rest(a);
   if (a.numel() == 0 || rhs.numel() == 0) {
-    x = at::zeros(rhs.sizes(), a.options());
+    x.zero_();
     info = at::zeros(batch, a.options().dtype(at::kInt));
   } else {
     const at::Tensor bad = singular(a), safe = without(a, bad);
     const at::Tensor found = solved(left ? safe : safe.transpose(-2, -1), rhs);
     info = info_of(a, bad);
-    // Column-major, as LAPACK has it.
-    x = empty(rhs.transpose(-2, -1).sizes(), rhs.scalar_type()).transpose(-2, -1);
     at::where_out(x, bad.unsqueeze(-1).unsqueeze(-1),
                   at::native::wrapped_scalar_tensor(std::numeric_limits<double>::quiet_NaN()), found);
   }
-  if (!left) x = x.transpose(-2, -1);
   if (check) at::_linalg_check_errors(info, "torch.linalg.solve_ex", a.dim() == 2);
-  return {vector ? x.squeeze(-1) : x, rest.lu, rest.pivots, info};
+  return {result, rest.lu, rest.pivots, info};
 }
 
 // Which row of PLU each row of LU is: the swaps that pivots name, one after the other, each as a list of
@@ -318,17 +319,17 @@ FourOut solve_ex_out(const at::Tensor& a, const at::Tensor& b, bool left, bool c
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"linalg_inv_ex", inv_ex>(m);
-  impl<"linalg_inv_ex.inverse", inv_ex_out>(m);
+  impl<"linalg_inv_ex.inverse", inv_ex_out, Overlap::part>(m);
   impl<"_linalg_det", det_npu>(m);
-  impl<"_linalg_det.result", det_out>(m);
+  impl<"_linalg_det.result", det_out, Overlap::part>(m);
   impl<"_linalg_slogdet", slogdet_npu>(m);
-  impl<"_linalg_slogdet.sign", slogdet_out>(m);
+  impl<"_linalg_slogdet.sign", slogdet_out, Overlap::part>(m);
   impl<"_linalg_solve_ex", solve_ex>(m);
-  impl<"_linalg_solve_ex.result", solve_ex_out>(m);
+  impl<"_linalg_solve_ex.result", solve_ex_out, Overlap::part>(m);
   impl<"lu_unpack", lu_unpack>(m);
   impl<"lu_unpack.out", lu_unpack_out>(m);
   impl<"linalg_lu_solve", lu_solve>(m);
-  impl<"linalg_lu_solve.out", lu_solve_out>(m);
+  impl<"linalg_lu_solve.out", lu_solve_out, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

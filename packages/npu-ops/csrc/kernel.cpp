@@ -7,7 +7,6 @@
 #include <ATen/ops/clone.h>
 #include <ATen/ops/copy.h>
 
-#include <algorithm>
 #include <ostream>
 #include <string_view>
 
@@ -33,84 +32,22 @@ void rethrow_out_of_memory(const c10::OutOfMemoryError& error, const std::string
   throw c10::OutOfMemoryError({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, message + operation);
 }
 
-namespace {
-
-// Operators that may write one place several times, since they write the same there, or that look themselves.
-constexpr std::string_view kAny[] = {"_index_put_impl_", "conj_physical_", "copy_", "fill_", "index_fill_",
-                                     "masked_fill_",     "put_",           "set_",  "zero_"};
-// Operators of which the CPU reads all before it writes, or should: their partly shared memory is no error.
-constexpr std::string_view kReadFirst[] = {"_cholesky_solve_helper",
-                                           "_fft_c2c",
-                                           "_fft_c2r",
-                                           "_fft_r2c",
-                                           "_log_softmax",
-                                           "_softmax",
-                                           "addbmm",
-                                           "addbmm_",
-                                           "addmm",
-                                           "addmm_",
-                                           "addmv",
-                                           "addmv_",
-                                           "amax",
-                                           "amin",
-                                           "avg_pool2d",
-                                           "baddbmm",
-                                           "baddbmm_",
-                                           "bmm",
-                                           "cholesky",
-                                           "mean",
-                                           "mm",
-                                           "mv",
-                                           "mvlgamma",
-                                           "narrow_copy",
-                                           "norm",
-                                           "std",
-                                           "tril",
-                                           "tril_",
-                                           "triu",
-                                           "triu_",
-                                           "var",
-                                           "cholesky_inverse"};
-// Those among them that would even read what they wrote over an operand that is the result.
-constexpr std::string_view kProducts[] = {"bmm", "mm", "mv"};
-
-bool among(std::span<const std::string_view> names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-bool reads_first(std::string_view base) {
-  return among(kReadFirst, base) || base.starts_with("linalg_") || base.starts_with("_linalg_");
-}
-
-// What clashes, rarely.
-[[gnu::noinline]] bool resolve(std::string_view name, const at::Tensor& out, const at::Tensor* read,
-                               at::MemOverlapStatus status) {
-  const std::string_view base = name.substr(0, name.find('.'));
-  if (among(kAny, base)) return false;
-  if (read == nullptr) {
-    at::assert_no_internal_overlap(out);
-    return false;
-  }
-  if (status == at::MemOverlapStatus::Full) return among(kProducts, base);
-  if (!reads_first(base)) at::assert_no_partial_overlap(out, *read);
-  return true;
-}
-
-}  // namespace
-
-bool overlaps(const char* name, std::span<const at::Tensor* const> operands, uint64_t written) {
-  bool separate = false;
+uint64_t overlaps(Overlap rule, std::span<const at::Tensor* const> operands, uint64_t written) {
+  const bool part = rule == Overlap::part || rule == Overlap::both;
+  const bool whole = rule == Overlap::whole || rule == Overlap::both;
+  uint64_t separate = 0;
   for (size_t i = 0; i < operands.size(); ++i) {
     if (!(written >> i & 1) || !operands[i]->defined() || !operands[i]->has_storage()) continue;
     const at::Tensor& out = *operands[i];
-    if (!out.is_non_overlapping_and_dense()) resolve(name, out, nullptr, at::MemOverlapStatus::No);
+    if (!out.is_non_overlapping_and_dense()) at::assert_no_internal_overlap(out);
     for (size_t j = 0; j < operands.size(); ++j) {
       const at::Tensor* read = operands[j];
       if ((written >> j & 1) || read == nullptr || !read->defined() || !read->has_storage()) continue;
       if (!read->storage().is_alias_of(out.storage())) continue;
       const at::MemOverlapStatus status = at::get_overlap_status(out, *read);
-      if (status == at::MemOverlapStatus::Full || status == at::MemOverlapStatus::Partial)
-        separate |= resolve(name, out, read, status);
+      if (status == at::MemOverlapStatus::Partial && !part) at::assert_no_partial_overlap(out, *read);
+      if (status == at::MemOverlapStatus::Partial || (status == at::MemOverlapStatus::Full && whole))
+        separate |= uint64_t{1} << i;
     }
   }
   return separate;

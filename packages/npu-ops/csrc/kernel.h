@@ -6,7 +6,7 @@
 // The allocator that runs out of memory does not know for whom it allocates; a kernel registered here adds
 // its name and arguments to that error, and lets the CPU compute what tables/fallback.yaml declares for
 // dtypes that CANN does not take. Costs nothing until one is thrown. Tensors that a kernel writes are held
-// against those that it reads before it runs: the device would mix up places that both have.
+// against those that it reads before it runs (Overlap): the device would mix up places that both have.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,12 +16,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -34,6 +34,17 @@ template <size_t N>
 struct KernelName {
   char text[N];
   consteval KernelName(const char (&s)[N]) { std::copy_n(s, N, text); }
+};
+
+// What a kernel does where a tensor that it writes has one place for several elements, or shares memory with
+// one that it reads. A line of the tables says it in its field `overlap`, a kernel of csrc/ to `impl`.
+enum class Overlap : uint8_t {
+  refused,  // both are errors; the same tensor may be read and written
+  part,     // operators of which the CPU reads all before it writes: a result that shares part of an
+            // operand's memory is computed in memory of its own
+  whole,    // operators that would read what they wrote: so is a result that is an operand
+  both,
+  unchecked,  // operators that write the same to each such place, or that look themselves
 };
 
 namespace detail {
@@ -92,34 +103,26 @@ const at::Tensor* operand(const T& value) {
     return nullptr;
 }
 
-// Whether operator `name` is to write to memory of its own. RuntimeError, as torch words it, where a tensor
-// that it writes (a bit of `written` each) has one place for several elements, or shares part of its memory
-// with one that it reads; operators that the CPU lets do so are told apart in the source.
-bool overlaps(const char* name, std::span<const at::Tensor* const> operands, uint64_t written);
+// Which of the tensors that an operator writes (a bit of `written` each) are to be in memory of their own, as
+// bits. RuntimeError, as torch words it, where one of them has one place for several elements, or shares part
+// of its memory with one that is read, and `rule` does not allow it.
+uint64_t overlaps(Overlap rule, std::span<const at::Tensor* const> operands, uint64_t written);
 
 at::Tensor apart(const at::Tensor& out);
 void put_back(const at::Tensor& out, const at::Tensor& result);
 
-template <KernelName Name, auto F>
+template <KernelName Name, auto F, Overlap Rule>
 struct Kernel;
-template <KernelName Name, class R, class... A, R (*F)(A...)>
-struct Kernel<Name, F> {
-  static constexpr size_t kWritten = (size_t{0} + ... + std::is_same_v<A, at::Tensor&>);
-
+template <KernelName Name, class R, class... A, R (*F)(A...), Overlap Rule>
+struct Kernel<Name, F, Rule> {
   static R call(A... args) {
     try {
-      if constexpr (kWritten > 0) {
-        constexpr uint64_t written = written_bits();
-        const std::array<const at::Tensor*, sizeof...(A)> operands{operand(args)...};
-        if (C10_UNLIKELY(overlaps(Name.text, operands, written))) {
-          if constexpr (kWritten == 1 && std::is_same_v<R, at::Tensor&>) {
-            const at::Tensor& out = *operands[std::countr_zero(written)];
-            at::Tensor result = apart(out);
-            F(redirected<A>(args, result)...);
-            put_back(out, result);
-            return const_cast<at::Tensor&>(out);
-          }
-        }
+      if constexpr (Rule != Overlap::unchecked && (std::is_same_v<A, at::Tensor&> || ...)) {
+        const Operands operands{operand(args)...};
+        [[maybe_unused]] const uint64_t clash = overlaps(Rule, operands, written_bits());
+        if constexpr (Rule != Overlap::refused)
+          if (C10_UNLIKELY(clash))
+            return separated(operands, clash, std::index_sequence_for<A...>{}, args...);
       }
       return F(args...);
     } catch (const c10::OutOfMemoryError& e) {
@@ -133,25 +136,49 @@ struct Kernel<Name, F> {
   }
 
  private:
+  using Operands = std::array<const at::Tensor*, sizeof...(A)>;
+
   static constexpr uint64_t written_bits() {
     uint64_t bits = 0, bit = 1;
     ((bits |= std::is_same_v<A, at::Tensor&> ? bit : 0, bit <<= 1), ...);
     return bits;
   }
+  template <size_t... I>
+  static R separated(const Operands& operands, uint64_t clash, std::index_sequence<I...>,
+                     std::remove_reference_t<A>&... args) {
+    std::array<at::Tensor, sizeof...(A)> own;
+    for (size_t i = 0; i < own.size(); ++i)
+      if (clash >> i & 1) own[i] = apart(*operands[i]);
+    F(redirected<A>(args, own[I])...);
+    for (size_t i = 0; i < own.size(); ++i)
+      if (own[i].defined()) put_back(*operands[i], own[i]);
+    auto results = std::tuple_cat(result<A>(args)...);
+    if constexpr (std::is_same_v<R, at::Tensor&>)
+      return std::get<0>(results);
+    else
+      return results;
+  }
   template <class T>
-  static auto& redirected(std::remove_reference_t<T>& value, at::Tensor& result) {
+  static auto& redirected(std::remove_reference_t<T>& value, at::Tensor& own) {
     if constexpr (std::is_same_v<T, at::Tensor&>)
-      return result;
+      return own.defined() ? own : value;
     else
       return value;
+  }
+  template <class T>
+  static auto result(std::remove_reference_t<T>& value) {
+    if constexpr (std::is_same_v<T, at::Tensor&>)
+      return std::tuple<at::Tensor&>(value);
+    else
+      return std::tuple<>();
   }
 };
 
 }  // namespace detail
 
-template <KernelName Name, auto F>
+template <KernelName Name, auto F, Overlap Rule = Overlap::refused>
 void impl(torch::Library& m) {
-  m.impl(Name.text, TORCH_FN((detail::Kernel<Name, F>::call)));
+  m.impl(Name.text, TORCH_FN((detail::Kernel<Name, F, Rule>::call)));
 }
 
 }  // namespace npu::ops

@@ -4,8 +4,10 @@
 #include <ATen/native/LinearAlgebraUtils.h>
 #include <ATen/ops/_linalg_check_errors.h>
 #include <ATen/ops/_linalg_svd_meta.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_qr_meta.h>
 #include <ATen/ops/triangular_solve_meta.h>
+#include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
@@ -21,12 +23,18 @@ namespace {
 constexpr DtypeSet kExact = dtypes("fdFD");
 
 // LAPACK's `info`, -4 for a matrix that is not finite, makes torch's LinAlgError; CANN's operator would fail
-// the device. Waits for the numbers, as torch does for `info` on its other devices; while a graph is captured
-// nobody can.
+// the device. The least and the largest number tell, both NaN if any is. Waits for them, as torch does for
+// `info` on its other devices; while a graph is captured nobody can.
 void check_finite(const char* op, const at::Tensor& a) {
   const auto* impl = c10::impl::getDeviceGuardImpl(a.device().type());
   if (impl->isStreamCapturing(impl->getStream(a.device()))) return;
-  const at::Tensor bad = a.mul(0).sum(at::IntArrayRef{-2, -1}).cpu().ne(0);
+  const at::Tensor parts = a.is_complex() ? at::view_as_real(a) : a;
+  Dims dims, sizes{2};
+  for (int64_t d = 0; d < parts.dim(); ++d)
+    (d < a.dim() - 2 ? sizes : dims).push_back(d < a.dim() - 2 ? parts.size(d) : d);
+  const at::Tensor ends = empty(sizes, parts.scalar_type());
+  launch<aclnnAminmax>(parts, at::IntArrayRef(dims), /*keepdim=*/false, ends[0], ends[1]);
+  const at::Tensor bad = at::isfinite(ends.cpu()).all(0).logical_not();
   at::_linalg_check_errors(bad.to(at::kInt).mul_(-4), op, a.dim() == 2);
 }
 
@@ -125,7 +133,8 @@ at::Tensor solve(const at::Tensor& a, const at::Tensor& b, bool upper, bool left
   auto [rhs, factor] =
       at::native::_linalg_broadcast_batch_dims(b.resolve_conj(), a.resolve_conj(), /*name=*/nullptr);
   for (const at::Tensor& t : {rhs, factor}) check_dtype("linalg_solve_triangular", t, kExact);
-  at::Tensor x = empty(rhs.sizes(), rhs.scalar_type());
+  // Column-major, as torch's fake kernel has it.
+  at::Tensor x = empty(rhs.transpose(-2, -1).sizes(), rhs.scalar_type()).transpose(-2, -1);
   if (x.numel() == 0) return x;
   check_soc("linalg_solve_triangular", kSolvesNone, {"Ascend310"});
   // A column-major factor goes as the transpose of its transpose, without a copy.
@@ -160,13 +169,13 @@ at::Tensor& solve_out(const at::Tensor& a, const at::Tensor& b, bool upper, bool
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"_linalg_svd", svd>(m);
-  impl<"_linalg_svd.U", svd_out>(m);
+  impl<"_linalg_svd.U", svd_out, Overlap::part>(m);
   impl<"linalg_qr", qr>(m);
-  impl<"linalg_qr.out", qr_out>(m);
+  impl<"linalg_qr.out", qr_out, Overlap::part>(m);
   impl<"triangular_solve", triangular>(m);
-  impl<"triangular_solve.X", triangular_out>(m);
+  impl<"triangular_solve.X", triangular_out, Overlap::part>(m);
   impl<"linalg_solve_triangular", solve>(m);
-  impl<"linalg_solve_triangular.out", solve_out>(m);
+  impl<"linalg_solve_triangular.out", solve_out, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// nll_loss: CANN wants class weights always, so ones stand in for absent ones. And Huber's loss, a multiple
-// of another.
+// nll_loss: CANN wants class weights always, so ones stand in for absent ones. Huber's loss, a multiple of
+// another. And cross entropy of logits, which CANN has for operands of one shape and dtype.
+#include <ATen/ExpandUtils.h>
+#include <ATen/ops/binary_cross_entropy_with_logits_compositeexplicitautograd_dispatch.h>
 #include <ATen/ops/nll_loss_backward_meta.h>
 #include <ATen/ops/nll_loss_forward_meta.h>
 #include <ATen/ops/result_type.h>
@@ -94,7 +96,7 @@ at::Tensor& nll_loss_backward_out(const at::Tensor& grad, const at::Tensor& self
 }
 
 // CANN has this loss divided by delta. Halves are rounded once, at the end.
-at::Tensor huber_loss(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta) {
+at::Tensor huber(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta) {
   TORCH_CHECK(delta > 0, "huber_loss does not support non-positive values for delta.");
   const auto dtype = at::result_type(self, target);
   if (delta == 1 || !at::isReducedFloatingType(dtype)) {
@@ -107,7 +109,7 @@ at::Tensor huber_loss(const at::Tensor& self, const at::Tensor& target, int64_t 
 
 at::Tensor& huber_loss_out(const at::Tensor& self, const at::Tensor& target, int64_t reduction, double delta,
                            at::Tensor& out) {
-  const at::Tensor loss = huber_loss(self, target, reduction, delta);
+  const at::Tensor loss = huber(self, target, reduction, delta);
   TORCH_CHECK(c10::canCast(loss.scalar_type(), out.scalar_type()), "result type ", loss.scalar_type(),
               " can't be cast to the desired output type ", out.scalar_type());
   return give(out, cast(loss, out.scalar_type()));
@@ -125,14 +127,35 @@ at::Tensor& huber_loss_backward_out(const at::Tensor& grad, const at::Tensor& se
   return delta == 1 ? out : out.mul_(delta);
 }
 
+// Other operands, some of which torch refuses, go through PyTorch's formula.
+at::Tensor bce_with_logits(const at::Tensor& self, const at::Tensor& target, const OptionalTensor& weight,
+                           const OptionalTensor& pos_weight, int64_t reduction) {
+  static constexpr const char* op = "binary_cross_entropy_with_logits";
+  c10::DeviceGuard guard(common_device(op, false, self, target, weight, pos_weight));
+  check_dtype(op, self, kFloats);
+  auto fits = [&](const OptionalTensor& t) {
+    return !t || !t->defined() ||
+           (t->scalar_type() == self.scalar_type() && at::is_expandable_to(t->sizes(), self.sizes()));
+  };
+  if (!fits(target) || !fits(weight) || !fits(pos_weight) || target.sizes() != self.sizes() ||
+      self.numel() == 0)
+    return at::compositeexplicitautograd::binary_cross_entropy_with_logits(self, target, weight, pos_weight,
+                                                                           reduction);
+  const at::Tensor out = reduction == 0 ? empty_as(self, self.scalar_type()) : empty({}, self.scalar_type());
+  launch<aclnnBinaryCrossEntropyWithLogits>(self, target, weight.value_or(at::Tensor()),
+                                            pos_weight.value_or(at::Tensor()), reduction, out);
+  return out;
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
+  impl<"binary_cross_entropy_with_logits", bce_with_logits>(m);
   impl<"nll_loss_forward", nll_loss_forward>(m);
   impl<"nll_loss_forward.output", nll_loss_forward_out>(m);
   impl<"nll_loss_backward", nll_loss_backward>(m);
   impl<"nll_loss_backward.grad_input", nll_loss_backward_out>(m);
-  impl<"huber_loss", huber_loss>(m);
+  impl<"huber_loss", huber>(m);
   impl<"huber_loss.out", huber_loss_out>(m);
   impl<"huber_loss_backward", huber_loss_backward>(m);
   impl<"huber_loss_backward.out", huber_loss_backward_out>(m);

@@ -11,6 +11,8 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/where.h>
 
+#include <limits>
+
 #include "aclnn_ops.h"
 #include "autocast.h"
 #include "tensors.h"
@@ -21,7 +23,8 @@ at::Tensor singular(const at::Tensor& a) {
   const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
   const at::Tensor sign = empty(batch, a.scalar_type()), logarithm = empty(batch, a.scalar_type());
   launch<aclnnSlogdet>(a, sign, logarithm);
-  return at::eq(sign, 0);
+  // Not the sign, which NaNs leave at 0 too: torch inverts and solves with those.
+  return at::eq(logarithm, -std::numeric_limits<double>::infinity());
 }
 
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {

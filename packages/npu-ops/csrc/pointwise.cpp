@@ -193,7 +193,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"sign.out", one<composed<"sign", meta::structured_sign, signs>>>(m);
   impl<"sgn.out", one<composed<"sgn", meta::structured_sgn, signs>>>(m);
   impl<"conj_physical.out", conj_physical_out>(m);
-  impl<"conj_physical_", conj_physical_>(m);
+  impl<"conj_physical_", conj_physical_, Overlap::unchecked>(m);
   impl<"nan_to_num.out", nan_to_num_out>(m);
   impl<"__rshift__.Scalar", right_shift>(m);
   impl<"__irshift__.Scalar", right_shift_>(m);

@@ -202,9 +202,9 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"any.dims", truth<any_op>>(m);
   impl<"any.dims_out", truth_out<any_op>>(m);
   impl<"var.correction", var<var_op<false>>>(m);
-  impl<"var.correction_out", var_out<var_op<false>>>(m);
+  impl<"var.correction_out", var_out<var_op<false>>, Overlap::part>(m);
   impl<"std.correction", var<var_op<true>>>(m);
-  impl<"std.correction_out", var_out<var_op<true>>>(m);
+  impl<"std.correction_out", var_out<var_op<true>>, Overlap::part>(m);
   impl<"var_mean.correction", var_mean<false>>(m);
   impl<"std_mean.correction", var_mean<true>>(m);
 }

@@ -167,7 +167,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"repeat_interleave.Tensor", repeat_interleave>(m);
   impl<"nonzero_static", nonzero_static>(m);
   impl<"nonzero_static.out", nonzero_static_out>(m);
-  impl<"narrow_copy.out", narrow_copy_out>(m);
+  impl<"narrow_copy.out", narrow_copy_out, Overlap::part>(m);
   impl<"tril_indices", half_indices<true>>(m);
   impl<"triu_indices", half_indices<false>>(m);
 }

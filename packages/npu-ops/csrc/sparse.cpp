@@ -295,8 +295,8 @@ TORCH_LIBRARY_IMPL(aten, SparsePrivateUse1, m) {
   impl<"mul.out", mul_out>(m);
   impl<"sparse_mask", mask_by>(m);
   impl<"addmm", product_added>(m);
-  impl<"addmm.out", product_added_out>(m);
-  impl<"addmm_", product_added_>(m);
+  impl<"addmm.out", product_added_out, Overlap::part>(m);
+  impl<"addmm_", product_added_, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

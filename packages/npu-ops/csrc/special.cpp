@@ -265,7 +265,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"polygamma.out", polygamma_out>(m);
   impl<"special_chebyshev_polynomial_t.out", chebyshev_t<"special_chebyshev_polynomial_t", meta::structured_special_chebyshev_polynomial_t, false>::result>(m);
   impl<"special_shifted_chebyshev_polynomial_t.out", chebyshev_t<"special_shifted_chebyshev_polynomial_t", meta::structured_special_shifted_chebyshev_polynomial_t, true>::result>(m);
-  impl<"mvlgamma.out", mvlgamma_out>(m);
+  impl<"mvlgamma.out", mvlgamma_out, Overlap::part>(m);
 }
 // clang-format on
 

@@ -62,7 +62,7 @@ at::Tensor& vector_norm_out(const at::Tensor& self, const c10::Scalar& ord, at::
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"linalg_vector_norm", vector_norm>(m);
-  impl<"linalg_vector_norm.out", vector_norm_out>(m);
+  impl<"linalg_vector_norm.out", vector_norm_out, Overlap::part>(m);
 }
 
 }  // namespace npu::ops

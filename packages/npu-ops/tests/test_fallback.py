@@ -89,8 +89,12 @@ LACKED: dict[str, tuple[str, torch.Tensor, Callable[[torch.Tensor], Any]]] = {
     "running statistics": ("native_batch_norm", DOUBLE, lambda x: statistics(x)),
     "a list": ("cat", COMPLEX.to(torch.complex128), lambda x: torch.cat([x, x])),
     "optional indices": ("index", COMPLEX.to(torch.complex128), lambda x: x[:, torch.tensor([2, 0], device=x.device)]),
-    "a factory": ("arange", DOUBLE.char(), lambda x: torch.arange(5, dtype=x.dtype, device=x.device)),
-    "short integers": ("neg", DOUBLE.to(torch.uint8), torch.neg),
+    "a factory": ("logspace", DOUBLE.char(), lambda x: torch.logspace(0, 1, 5, dtype=x.dtype, device=x.device)),
+    "short integers": (
+        "upsample_bilinear2d",
+        DOUBLE.to(torch.uint8),
+        lambda x: F.interpolate(x[None, None], size=(4, 4), mode="bilinear"),
+    ),
 }
 
 

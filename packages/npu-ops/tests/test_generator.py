@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from codegen import emit, sparse
 from codegen.aten import Model
 from codegen.errors import TableError
 from codegen.expressions import Apply, Literal, Name, parse
-from codegen.rules import CHECKS, CONSTANTS, RULES, SHAPES
+from codegen.rules import CHECKS, CONSTANTS, OVERLAPS, RULES, SHAPES
 from codegen.tables import read_fallbacks, read_table, read_tables
 from torch.utils.cpp_extension import include_paths
 
@@ -54,6 +55,23 @@ def test_one_line_makes_functional_inplace_and_out(tmp_path: Path) -> None:
         assert f'impl<"{overload}"' in text
 
 
+def test_a_line_says_what_becomes_of_shared_memory(tmp_path: Path) -> None:
+    assert "Overlap" not in generated(tmp_path, "neg.out: aclnnNeg(self, out)\n")
+    for rule in OVERLAPS:
+        text = generated(tmp_path, f'tril.out: {{call: "aclnnTril(self, diagonal, out)", overlap: {rule}}}\n')
+        assert f"_tril_, Overlap::{rule}>(m);" in text
+
+
+def test_the_rules_of_shared_memory_are_those_of_the_header() -> None:
+    body = (PACKAGE / "csrc" / "kernel.h").read_text().split("enum class Overlap")[1].split("};")[0]
+    assert {"refused", *OVERLAPS} == set(re.findall(r"^  (\w+),", body, re.MULTILINE))
+
+
+def test_a_check_may_see_a_given_result(tmp_path: Path) -> None:
+    text = generated(tmp_path, 'neg.out: {call: "aclnnNeg(self, out)", check: "castable(self, out)"}\n')
+    assert "check::castable(name, self, rule_.tensors[0]);" in text
+
+
 def test_a_group_without_structured_meta_gets_the_overloads_that_pytorch_lacks(tmp_path: Path) -> None:
     text = generated(tmp_path, 'abs.out: {call: "aclnnAbs(self, out)", shape: unary(self)}\n')
     assert 'impl<"abs.out"' in text
@@ -73,6 +91,8 @@ def test_a_group_without_structured_meta_gets_the_overloads_that_pytorch_lacks(t
         ("add.out: aclnnAdds(self, other, alpha, out)", "belongs to the field 'scalar'"),
         ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', shape: like(self)}", "drop the field 'shape'"),
         ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', when: never}", "unknown fields"),
+        ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', overlap: never}", "no rule 'never'"),
+        ("add.out: {call: 'aclnnAdd(self, other, alpha, out)', check: 'alike(self, sum)'}", "are no arguments"),
         ("add.out: aclnnAdd(self, other", "is missing"),
         ("relu: aclnnRelu(self, out)", "add the field 'shape'"),
         ("relu: {call: 'aclnnRelu(self, out)', shape: square(self)}", "no rule 'square'"),
@@ -131,7 +151,7 @@ def test_expressions_take_keywords_as_names() -> None:
 
 def test_the_readme_lists_every_rule() -> None:
     readme = (PACKAGE / "README.md").read_text()
-    for name in (*RULES, *CONSTANTS, *SHAPES, *CHECKS):
+    for name in (*RULES, *CONSTANTS, *SHAPES, *CHECKS, *OVERLAPS):
         assert f"`{name}" in readme, f"README.md does not document the rule {name}"
 
 

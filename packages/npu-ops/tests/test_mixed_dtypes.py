@@ -65,3 +65,32 @@ def test_halves_may_be_normalised_with_parameters_in_float32(dtype: torch.dtype)
     ]
     for f in calls:
         torch.testing.assert_close(f(x.npu(), w.npu()).cpu(), f(x, w), rtol=2e-2, atol=2e-2)
+
+
+LOGITS: dict[str, Call] = {
+    "target broadcasts": lambda x, h: torch.binary_cross_entropy_with_logits(x, h[0].float()),
+    "logits broadcast": lambda x, h: torch.binary_cross_entropy_with_logits(x[0], h.float()),
+    "half target": F.binary_cross_entropy_with_logits,
+    "half logits": lambda x, h: F.binary_cross_entropy_with_logits(h, x),
+    "whole target": lambda x, h: F.binary_cross_entropy_with_logits(x, h.long()),
+    "bool target": lambda x, h: F.binary_cross_entropy_with_logits(x, h > 0.5),
+    "weights": lambda x, h: F.binary_cross_entropy_with_logits(x, x.cos(), x[0, 0], pos_weight=x[0]),
+    "half weights": lambda x, h: F.binary_cross_entropy_with_logits(x, x.cos(), h[0, 0], pos_weight=h[0]),
+    "too many weights": lambda x, h: F.binary_cross_entropy_with_logits(x[0], x[0], x),
+    "weights of another size": lambda x, h: F.binary_cross_entropy_with_logits(x, x, x[0, 0, :2]),
+    "nothing": lambda x, h: F.binary_cross_entropy_with_logits(x[:0], x[:0]),
+}
+
+
+@pytest.mark.parametrize("name", LOGITS)
+def test_cross_entropy_of_logits_takes_what_the_cpu_takes(name: str) -> None:
+    found: list[Tensor | tuple[type, str]] = []
+    for device in ("cpu", "npu"):
+        try:
+            found.append(LOGITS[name](X.to(device), HALF.to(device)).cpu())
+        except RuntimeError as error:
+            found.append((type(error), str(error).splitlines()[0]))
+    if isinstance(found[0], Tensor):
+        torch.testing.assert_close(found[1], found[0], equal_nan=True)
+    else:
+        assert found[1] == found[0]

@@ -105,3 +105,52 @@ def test_attention_over_jagged_batches_is_the_cpus(backward: bool) -> None:
             out = x.grad
         found.append([t.detach().cpu() for t in out.unbind()])
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_sums_of_rows_of_strided_parts_are_the_cpus() -> None:
+    uneven = [torch.randn(2, 3), torch.randn(4, 5)]
+    for rows in (parts(), uneven):
+        found = []
+        for device in ("cpu", "npu"):
+            leaves = [p.detach().to(device).requires_grad_() for p in rows]
+            sums = torch.nested.as_nested_tensor(leaves).sum(-1, keepdim=True)
+            torch.nested.to_padded_tensor(sums, 0.0).square().sum().backward()
+            found.append([t.detach().cpu() for t in (*sums.unbind(), *(p.grad for p in leaves if p.grad is not None))])
+        assert len(found[0]) == 2 * len(rows)
+        torch.testing.assert_close(*found)
+
+
+def test_layer_norm_of_strided_parts_and_its_gradients_are_the_cpus() -> None:
+    found = []
+    for device in ("cpu", "npu"):
+        leaves = [p.to(device).requires_grad_() for p in parts()]
+        norm = nn.LayerNorm(4).to(device)
+        with torch.no_grad():
+            norm.weight.copy_(torch.arange(4.0) + 1)
+        out = norm(torch.nested.as_nested_tensor(leaves))
+        torch.nested.to_padded_tensor(out, 0.0).square().sum().backward()
+        grads = [p.grad for p in (*leaves, norm.weight, norm.bias) if p.grad is not None]
+        found.append([t.detach().cpu() for t in (*out.unbind(), *grads)])
+    assert len(found[0]) == 8
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: t.sum(1, keepdim=True),
+        lambda t: t.sum(1),
+        lambda t: t.sum(-1),
+        lambda t: t.sum((-1,), keepdim=True, dtype=torch.float64),
+        lambda t: F.layer_norm(t, (4,)),
+        lambda t: F.layer_norm(t, (4,), torch.ones(4, device=t.device)),
+        lambda t: F.layer_norm(t, (3,), torch.ones(3, device=t.device), torch.ones(3, device=t.device)),
+    ],
+)
+def test_what_strided_parts_do_not_allow_is_refused_as_on_the_cpu(call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    errors = []
+    for device in ("cpu", "npu"):
+        with pytest.raises((RuntimeError, ValueError)) as error:
+            call(nested(torch.strided, device))
+        errors.append((error.type, str(error.value).splitlines()[0]))
+    assert errors[1] == errors[0]

@@ -140,3 +140,35 @@ def test_absent_class_weights_are_ones(classes: int, weighted: bool, reduction: 
     weight = torch.linspace(0.5, 2, classes) if weighted else None
     target = torch.arange(3) % classes
     alike(lambda s, t, w: torch.nn.functional.nll_loss(s, t, w, reduction=reduction), scores, target, weight)
+
+
+NARROW = [torch.uint8, torch.int8, torch.int16]
+#: Entries whose aclnn operator takes no 8 or 16 bits of some kind: the rule `wide`, and copies of what is whole.
+WIDENED: dict[str, Callable[[torch.Tensor], Any]] = {
+    "neg": torch.neg,
+    "relu": torch.relu,
+    "round": torch.round,
+    "fmod": lambda t: torch.fmod(t, 3),
+    "fmod of two": lambda t: torch.fmod(t, t.flip(-1).clamp_min(1) if t.dim() else t.clamp_min(1)),
+    "max": lambda t: t.max(-1),
+    "min": lambda t: t.min(-1),
+    "arange": lambda t: torch.arange(3, 100, 7, dtype=t.dtype, device=t.device),
+    "neg in place": lambda t: t.clone().neg_(),
+}
+
+
+@pytest.mark.parametrize("name", WIDENED)
+@given(x=tensors(NARROW))
+def test_narrow_integers_are_computed_in_wider_ones_and_come_back(name: str, x: torch.Tensor) -> None:
+    torch.npu.reset_fallback_report()
+    if not (x.numel() == 0 and name in ("max", "min")):
+        alike(WIDENED[name], x)
+    assert not list(torch.npu.fallback_report())
+
+
+def test_the_ends_of_narrow_integers_wrap_as_on_the_cpu() -> None:
+    for dtype in NARROW:
+        ends = torch.tensor([torch.iinfo(dtype).min, torch.iinfo(dtype).max, 1], dtype=dtype)
+        alike(torch.neg, ends)
+        alike(torch.relu, ends)
+        alike(lambda t: torch.round(t, out=torch.empty_like(t)), ends)

@@ -125,6 +125,26 @@ def test_sparse_gradients_of_an_embedding_train_it() -> None:
     torch.testing.assert_close(there.weight.detach().cpu(), here.weight.detach())
 
 
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_sparse_gradients_of_bags_train_them(mode: str) -> None:
+    torch.manual_seed(0)
+    here, there = (nn.EmbeddingBag(10, 3, mode=mode, sparse=True, padding_idx=2) for _ in range(2))
+    there.load_state_dict(here.state_dict())
+    there.to("npu")
+    index, bags = torch.tensor([1, 2, 4, 5, 4, 3, 2, 9]), torch.tensor([0, 4, 4])
+    weights = torch.arange(8.0) if mode == "sum" else None
+    for module, place in ((here, "cpu"), (there, "npu")):
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            rows = module(index.to(place), bags.to(place), None if weights is None else weights.to(place))
+            rows.square().sum().backward()
+            assert module.weight.grad is not None
+            assert module.weight.grad.is_sparse
+            optimizer.step()
+    torch.testing.assert_close(there.weight.detach().cpu(), here.weight.detach())
+
+
 def test_what_cann_has_not_is_counted(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     torch.npu.reset_fallback_report()
     torch.sparse.softmax(pair[1], 1)

@@ -198,3 +198,45 @@ def test_what_does_not_fit_is_refused_in_the_first_phase(cann: Cann, op: str, ar
         cann.run(f"aclnn{op}", *args)
     assert info.value.code == 161002
     assert words in info.value.message
+
+
+RANGE = (0, 7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_numbers_are_rounded_to_those_of_a_few_bits(cann: Cann, dtype: torch.dtype) -> None:
+    x, scale, zero = X.to(dtype), torch.tensor([0.5], dtype=dtype), torch.tensor([2], dtype=torch.int32)
+    out, mask = torch.empty_like(x), torch.empty(x.shape, dtype=torch.bool)
+    cann.run("aclnnFakeQuantPerTensorAffineCachemask", x, scale, zero, 1.0, *RANGE, out, mask)
+    want = torch.ops.aten.fake_quantize_per_tensor_affine_cachemask(x, 0.5, 2, *RANGE)
+    torch.testing.assert_close((out, mask), want)
+    cann.run("aclnnFakeQuantPerTensorAffineCachemask", x, scale, zero, 0.0, *RANGE, out, mask)
+    assert torch.equal(out, x)
+    assert mask.all()
+    n = x.shape[1]
+    scales, zeros = torch.linspace(0.1, 1, n).to(dtype), torch.arange(n, dtype=torch.int32)
+    cann.run("aclnnFakeQuantPerChannelAffineCachemask", x, scales, zeros, -1, *RANGE, out, mask)
+    want = torch.ops.aten.fake_quantize_per_channel_affine_cachemask(x, scales.float(), zeros, 1, *RANGE)
+    torch.testing.assert_close((out, mask), want)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({0: X.double()}, "float64"),
+        ({1: torch.ones(1).half()}, "that of 'self'"),
+        ({1: torch.ones(2)}, "one element"),
+        ({2: torch.zeros(1)}, "zeroPoint"),
+        ({4: 9}, "at most 'quantMax'"),
+        ({6: torch.empty(3)}, "'out'"),
+        ({7: torch.empty(X.shape)}, "mask"),
+    ],
+)
+def test_what_does_not_fit_fake_quantisation_is_refused(cann: Cann, changed: dict[int, Any], words: str) -> None:
+    args = [X, torch.ones(1), torch.zeros(1, dtype=torch.int32), 1.0, *RANGE, X, torch.empty(X.shape, dtype=torch.bool)]
+    for place, value in changed.items():
+        args[place] = value
+    with pytest.raises(Exception, match="aclnnFakeQuant") as info:
+        cann.run("aclnnFakeQuantPerTensorAffineCachemask", *args)
+    assert info.value.code == 161002
+    assert words in info.value.message
