@@ -135,7 +135,7 @@ def test_a_snapshot_has_the_settings_in_force_by_torchs_keys(npu: Any) -> None:
     assert settings["max_split_size"] == 40 * MIB
     assert settings["expandable_segments"] is True
     divisions = settings["roundup_power2_divisions"]
-    assert (divisions["1"], divisions["256"], divisions["1024"]) == (0, 2, 4)
+    assert (divisions["1"], divisions["256"], divisions["1024"]) == (2, 2, 4)
     defaults = npu.memory._snapshot()["allocator_settings"]
     assert defaults["max_split_size"] == -1
     assert defaults["garbage_collection_threshold"] == 0
