@@ -13,6 +13,7 @@
 #include <ATen/ops/view_as_real.h>
 #include <c10/core/DeviceGuard.h>
 
+#include "conjugate.h"
 #include "devices.h"
 #include "kernel.h"
 #include "npu/core/launch.h"
@@ -107,6 +108,11 @@ at::Tensor& copy_(at::Tensor& self, const at::Tensor& source, bool non_blocking)
   at::Tensor dst = raw(self);
   bool conj = self.is_complex() && self.is_conj() != src.is_conj();
   bool neg = self.scalar_type() != at::kBool && self.is_neg() != src.is_neg();
+  const bool here = self.device().is_privateuseone() && self.device() == src.device();
+  if (conj && !neg && here && self.scalar_type() == src.scalar_type()) {
+    conjugate(dst, raw(src));
+    return self;
+  }
   // What follows on the host reads what has come down.
   move(dst, raw(src), non_blocking && !(self.device().is_cpu() && (conj || neg)));
   if (conj) at::view_as_real(dst).select(-1, 1).neg_();

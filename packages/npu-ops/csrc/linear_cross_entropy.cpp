@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // torch.nn.functional.linear_cross_entropy with options: a few rows at a time are multiplied and reduced, so
 // that the logits of a whole batch never exist. PyTorch's own takes 20 launches for each piece, and pieces
-// as small as the user likes; these take 8, and no piece is so small that it saves nothing.
+// as small as the user likes; these take 8, and no piece is so small that it saves nothing. Halves are summed
+// in float32 and rounded once, gradients too, which PyTorch's Python would round before it scales them.
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
@@ -19,11 +21,13 @@
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/DeviceGuard.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
 
 #include "autocast.h"
+#include "derivatives.h"
 #include "dtypes.h"
 #include "tensors.h"
 
@@ -31,7 +35,6 @@ namespace npu::ops {
 namespace {
 
 using MaybeTensor = std::optional<at::Tensor>;
-using Four = std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor>;
 
 // Where PyTorch keeps one matrix of logits, these keep two (the logarithms and their gradient) or three, so
 // a piece is a third of the rows asked for; but matrices of 4 MB are always fine.
@@ -58,20 +61,24 @@ struct Operands {
 
 bool present(const MaybeTensor& t) { return t && t->defined(); }
 
-// Halves are summed in float32 even where PyTorch's default for a device it does not know is the halves'
-// own dtype: the CPU's default is float32 too. Undefined `input` where the operands are not those that CANN's
-// operators take: then PyTorch's own does it, and words what it refuses.
+// Whether CANN's operators take the operands. Halves are summed in float32 even where PyTorch's default for a
+// device it does not know is the halves' own dtype: the CPU's default is float32 too.
+bool taken(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
+           const MaybeTensor& bias, const MaybeTensor& classes, c10::ScalarType wide) {
+  const auto dtype = input.scalar_type();
+  auto alike = [&](const at::Tensor& t) { return t.device() == input.device() && t.scalar_type() == dtype; };
+  const bool halves = at::isReducedFloatingType(dtype) && (wide == dtype || wide == at::kFloat);
+  return (halves || (dtype == at::kFloat && wide == at::kFloat)) && input.dim() == 2 && weight.dim() == 2 &&
+         target.dim() == 1 && target.scalar_type() == at::kLong && target.device() == input.device() &&
+         alike(weight) && (!present(bias) || alike(*bias)) && (!present(classes) || alike(*classes)) &&
+         (dtype != at::kBFloat16 || soc_has_bfloat16());
+}
+
+// Undefined `input` where they are not taken: then PyTorch's own does it, and words what it refuses.
 Operands operands(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
                   const MaybeTensor& bias, const MaybeTensor& classes, int64_t ignored, int64_t rows,
                   c10::ScalarType wide) {
-  const auto dtype = input.scalar_type();
-  auto taken = [&](const at::Tensor& t) { return t.device() == input.device() && t.scalar_type() == dtype; };
-  const bool halves = at::isReducedFloatingType(dtype) && (wide == dtype || wide == at::kFloat);
-  if (!(halves || (dtype == at::kFloat && wide == at::kFloat)) || input.dim() != 2 || weight.dim() != 2 ||
-      target.dim() != 1 || target.scalar_type() != at::kLong || target.device() != input.device() ||
-      !taken(weight) || (present(bias) && !taken(*bias)) || (present(classes) && !taken(*classes)) ||
-      (dtype == at::kBFloat16 && !soc_has_bfloat16()))
-    return {};
+  if (!taken(input, weight, target, bias, classes, wide)) return {};
   wide = at::kFloat;
   const int64_t row = std::max<int64_t>(weight.size(0), 1) * static_cast<int64_t>(c10::elementSize(wide));
   Operands o{input, target, cast(weight, wide), {}, std::nullopt, wide, ignored, 1};
@@ -92,41 +99,62 @@ at::Tensor weigh_for_mean(Operands& o, bool weighted) {
   return total.div(total);
 }
 
+// A call's arguments on the stack, by the places that the schema gives them; their kernels are boxed, since
+// they pass most of them on.
+class Arguments {
+ public:
+  Arguments(torch::jit::Stack& stack, size_t count) : stack_(stack), first_(stack.size() - count) {}
+  c10::IValue& operator[](size_t i) const { return stack_[first_ + i]; }
+  const at::Tensor& tensor(size_t i) const { return (*this)[i].toTensor(); }
+  MaybeTensor maybe(size_t i) const { return (*this)[i].toOptional<at::Tensor>(); }
+  int64_t number(size_t i) const { return (*this)[i].toInt(); }
+  c10::ScalarType dtype(size_t i) const { return (*this)[i].toScalarType(); }
+  template <class... R>
+  void give(R&&... results) {
+    stack_.resize(first_);
+    torch::jit::push(stack_, std::forward<R>(results)...);
+  }
+
+ private:
+  torch::jit::Stack& stack_;
+  size_t first_;
+};
+
 // PyTorch's own kernel, which is registered for every device; this one stands before it.
-template <class... A>
-torch::jit::Stack pytorchs(const char* name, A&&... a) {
-  torch::jit::Stack stack;
-  torch::jit::push(stack, std::forward<A>(a)...);
-  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
-  op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), &stack);
-  return stack;
+void pytorchs(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
 }
 
-Four chunked(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
-             const MaybeTensor& bias, const MaybeTensor& classes, c10::string_view reduction, int64_t ignored,
-             double smoothing, int64_t rows, c10::string_view policy, c10::ScalarType wide, bool retain,
-             bool of_input, bool of_weight, bool of_bias) {
+// Arguments of _linear_cross_entropy_batch_chunked; those of the other operator are the first five of them.
+enum : size_t { kInput, kWeight, kTarget, kBias, kClasses, kReduction, kIgnored, kSmoothing, kChunk };
+constexpr size_t kWide = 10, kOfInput = 12, kOfWeight = 13, kOfBias = 14, kChunkedCount = 15;
+enum : size_t { kRowsIgnored = 5, kRowsChunk, kRowsPolicy, kRowsWide, kRowsCount };
+
+Operands operands(const Arguments& a, size_t ignored, size_t rows, size_t wide) {
+  return operands(a.tensor(kInput), a.tensor(kWeight), a.tensor(kTarget), a.maybe(kBias), a.maybe(kClasses),
+                  a.number(ignored), a.number(rows), a.dtype(wide));
+}
+
+void chunked(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
+  Arguments a(*stack, kChunkedCount);
+  const at::Tensor input = a.tensor(kInput);
   const c10::DeviceGuard guard(input.device());
   const NoAutocast exact;
-  const bool mean = reduction == "mean";
+  const bool of_input = a[kOfInput].toBool(), of_weight = a[kOfWeight].toBool(),
+             of_bias = a[kOfBias].toBool(), mean = a[kReduction].toStringView() == "mean";
   Operands o;
   // A gradient that was not asked for when a graph was traced and is now: PyTorch's refuses.
-  auto late = [](bool asked, const at::Tensor& t) {
-    return !asked && t.requires_grad() && at::GradMode::is_enabled();
+  auto late = [](bool asked, const MaybeTensor& t) {
+    return !asked && present(t) && t->requires_grad() && at::GradMode::is_enabled();
   };
-  if ((mean || reduction == "sum") && smoothing <= 0 && input.size(0) > 0 && !late(of_input, input) &&
-      !late(of_weight, weight) && !(present(bias) && late(of_bias, *bias)))
-    o = operands(input, weight, target, bias, classes, ignored, rows, wide);
-  if (!o.input.defined()) {
-    const auto r =
-        pytorchs("torch_nn::_linear_cross_entropy_batch_chunked", input, weight, target, bias, classes,
-                 reduction, ignored, smoothing, rows, policy, wide, retain, of_input, of_weight, of_bias);
-    return {r[0].toTensor(), r[1].toTensor(), r[2].toTensor(), r[3].toTensor()};
-  }
+  if ((mean || a[kReduction].toStringView() == "sum") && a[kSmoothing].toDouble() <= 0 && input.size(0) > 0 &&
+      !late(of_input, input) && !late(of_weight, a.tensor(kWeight)) && !late(of_bias, a.maybe(kBias)))
+    o = operands(a, kIgnored, kChunk, kWide);
+  if (!o.input.defined()) return pytorchs(op, stack);
   const auto dtype = input.scalar_type();
   const bool whole = o.rows >= o.batch();  // in one piece the loss divides by itself
   const at::Tensor one =
-      mean && !whole ? weigh_for_mean(o, present(classes)) : at::full({}, 1, o.weight.options());
+      mean && !whole ? weigh_for_mean(o, present(a.maybe(kClasses))) : at::full({}, 1, o.weight.options());
   const auto reduce = mean && whole ? at::Reduction::Mean : at::Reduction::Sum;
   at::Tensor loss,
       input_grad = at::empty(of_input ? input.sizes() : at::IntArrayRef({0, 0}), input.options()),
@@ -151,35 +179,131 @@ Four chunked(const at::Tensor& input, const at::Tensor& weight, const at::Tensor
   auto given = [&](bool asked, const at::Tensor& t, at::IntArrayRef none) {
     return asked ? cast(t, dtype) : at::empty(none, input.options());
   };
-  return {cast(loss, dtype), input_grad, given(of_weight, weight_grad, {0, 0}),
-          given(of_bias, bias_grad, {0})};
+  a.give(cast(loss, dtype), input_grad, given(of_weight, weight_grad, {0, 0}),
+         given(of_bias, bias_grad, {0}));
 }
 
-at::Tensor chunked_rows(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
-                        const MaybeTensor& bias, const MaybeTensor& classes, int64_t ignored, int64_t rows,
-                        c10::string_view policy, c10::ScalarType wide) {
-  const c10::DeviceGuard guard(input.device());
+void chunked_rows(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
+  Arguments a(*stack, kRowsCount);
+  const c10::DeviceGuard guard(a.tensor(kInput).device());
   const NoAutocast exact;
-  const Operands o = operands(input, weight, target, bias, classes, ignored, rows, wide);
-  if (!o.input.defined())
-    return pytorchs("torch_nn::_linear_cross_entropy_batch_chunked_no_reduction", input, weight, target, bias,
-                    classes, ignored, rows, policy, wide)[0]
-        .toTensor();
-  const at::Tensor losses = at::empty({o.batch()}, input.options());
+  const Operands o = operands(a, kRowsIgnored, kRowsChunk, kRowsWide);
+  if (!o.input.defined()) return pytorchs(op, stack);
+  const at::Tensor losses = at::empty({o.batch()}, o.input.options());
   o.pieces([&](int64_t from, int64_t size) {
     const at::Tensor logs = o.logarithms(o.part(from, size));
     const auto reduced =
         at::nll_loss_forward(logs, o.target.narrow(0, from, size), o.classes, at::Reduction::None, o.ignored);
     losses.narrow(0, from, size).copy_(std::get<0>(reduced));
   });
-  return losses;
+  a.give(losses);
+}
+
+// --- derivatives ------------------------------------------------------------------------------------------
+
+bool derived(const MaybeTensor& t) { return present(t) && t->requires_grad() && at::GradMode::is_enabled(); }
+
+bool is_derived(const Arguments& a, size_t wide) {
+  return (derived(a.tensor(kInput)) || derived(a.tensor(kWeight)) || derived(a.maybe(kBias))) &&
+         taken(a.tensor(kInput), a.tensor(kWeight), a.tensor(kTarget), a.maybe(kBias), a.maybe(kClasses),
+               a.dtype(wide));
+}
+
+// The operands in float32, by an operator that has a derivative: gradients are rounded when they leave it.
+void widen(const Arguments& a, size_t wide) {
+  for (const size_t i : {kInput, kWeight, kBias, kClasses})
+    if (const MaybeTensor t = a.maybe(i); present(t)) a[i] = t->to(at::kFloat);
+  a[wide] = at::kFloat;
+}
+
+// PyTorch's derivative, which multiplies what the forward pass has kept by the gradient of the loss.
+void chunked_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
+  const Arguments a(*stack, kChunkedCount);
+  const auto dtype = a.tensor(kInput).scalar_type();
+  const bool halves = at::isReducedFloatingType(dtype) && is_derived(a, kWide);
+  if (halves) widen(a, kWide);
+  op.redispatchBoxed(torchs_autograd(keys), stack);
+  if (halves) a[0] = a.tensor(0).to(dtype);
+}
+
+// The losses of rows, whose gradients are computed when those of the losses are known: from the logits once
+// more. All in float32.
+struct Rows : torch::autograd::Function<Rows> {
+  using Context = torch::autograd::AutogradContext;
+  using List = torch::autograd::variable_list;
+
+  static at::Tensor forward(Context* context, const at::Tensor& input, const at::Tensor& weight,
+                            const MaybeTensor& bias, const c10::OperatorHandle& op, const Arguments& a,
+                            torch::jit::Stack* stack) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    context->save_for_backward({input.detach(), weight.detach(), a.tensor(kTarget),
+                                present(bias) ? bias->detach() : at::Tensor(),
+                                a.maybe(kClasses).value_or(at::Tensor())});
+    context->saved_data["ignored"] = a[kRowsIgnored];
+    context->saved_data["rows"] = a[kRowsChunk];
+    op.callBoxed(stack);
+    return torch::jit::pop(*stack).toTensor();
+  }
+
+  static List backward(Context* context, const List& grads) {
+    TORCH_CHECK(!derived(grads[0]), "linear_cross_entropy in pieces has no second derivative");
+    const at::AutoGradMode none(false);
+    const NoAutocast exact;
+    const List kept = context->get_saved_variables();
+    auto maybe = [](const at::Tensor& t) { return t.defined() ? MaybeTensor(t) : std::nullopt; };
+    const Operands o =
+        operands(kept[0], kept[1], kept[2], maybe(kept[3]), maybe(kept[4]),
+                 context->saved_data["ignored"].toInt(), context->saved_data["rows"].toInt(), at::kFloat);
+    const bool of_input = context->needs_input_grad(0), of_weight = context->needs_input_grad(1),
+               of_bias = o.bias && context->needs_input_grad(2);
+    const at::Tensor total = at::full({}, 1, o.weight.options());  // which CANN wants and does not read
+    at::Tensor input_grad, weight_grad, bias_grad;
+    if (of_input) input_grad = at::empty(o.input.sizes(), o.input.options());
+    if (of_weight) weight_grad = at::zeros(o.weight.sizes(), o.weight.options());
+    if (of_bias) bias_grad = at::zeros(o.bias->sizes(), o.bias->options());
+    o.pieces([&](int64_t from, int64_t size) {
+      const at::Tensor x = o.part(from, size), y = o.target.narrow(0, from, size), logs = o.logarithms(x);
+      const at::Tensor back = at::nll_loss_backward(grads[0].narrow(0, from, size), logs, y, o.classes,
+                                                    at::Reduction::None, o.ignored, total);
+      const at::Tensor grad = at::_log_softmax_backward_data(back, logs, 1, o.wide);
+      at::Tensor here = of_input ? input_grad.narrow(0, from, size) : at::Tensor();
+      if (of_input) at::mm_out(here, grad, o.weight);
+      if (of_weight) weight_grad.addmm_(grad.t(), x);
+      if (of_bias) bias_grad.add_(at::sum(grad, 0));
+    });
+    return {input_grad, weight_grad, bias_grad, {}, {}, {}};
+  }
+};
+
+void rows_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
+  const Arguments a(*stack, kRowsCount);
+  auto plain = [&](size_t i) { return !a.tensor(i).unsafeGetTensorImpl()->has_symbolic_sizes_strides(); };
+  if (!is_derived(a, kRowsWide) || !plain(kInput) || !plain(kWeight)) {
+    op.redispatchBoxed(torchs_autograd(keys), stack);
+    return;
+  }
+  const auto dtype = a.tensor(kInput).scalar_type();
+  widen(a, kRowsWide);
+  const at::Tensor input = a.tensor(kInput), weight = a.tensor(kWeight);
+  const at::Tensor losses = Rows::apply(input, weight, a.maybe(kBias), op, a, stack);
+  stack->push_back(losses.to(dtype));
+}
+
+template <c10::BoxedKernel::BoxedKernelFunction_withDispatchKeys* F>
+void impl(torch::Library& m, const char* name) {
+  m.impl(name, torch::CppFunction::makeFromBoxedFunction<F>());
 }
 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(torch_nn, PrivateUse1, m) {
-  m.impl("_linear_cross_entropy_batch_chunked", TORCH_FN(chunked));
-  m.impl("_linear_cross_entropy_batch_chunked_no_reduction", TORCH_FN(chunked_rows));
+  impl<chunked>(m, "_linear_cross_entropy_batch_chunked");
+  impl<chunked_rows>(m, "_linear_cross_entropy_batch_chunked_no_reduction");
+}
+
+TORCH_LIBRARY_IMPL(torch_nn, AutogradPrivateUse1, m) {
+  impl<chunked_derived>(m, "_linear_cross_entropy_batch_chunked");
+  impl<rows_derived>(m, "_linear_cross_entropy_batch_chunked_no_reduction");
 }
 
 }  // namespace npu::ops

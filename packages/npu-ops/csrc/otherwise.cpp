@@ -8,7 +8,6 @@
 #include <ATen/ops/div.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/exp.h>
-#include <ATen/ops/hypot.h>
 #include <ATen/ops/index_add.h>
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/lt.h>
@@ -22,7 +21,10 @@
 #include <ATen/ops/where.h>
 
 #include <complex>
+#include <limits>
 #include <numbers>
+
+#include "moduli.h"
 
 namespace npu::ops::otherwise {
 
@@ -123,8 +125,11 @@ bool norm(Call& k, In self, const std::optional<c10::Scalar>& p, Ints dim, bool 
 
 bool abs(Call& k, In self) {
   return of_complex(k, self, [&](at::Tensor& out) {
-    const at::Tensor parts = at::view_as_real(self);
-    at::hypot_out(out, parts.select(-1, 0), parts.select(-1, 1));
+    // Infinite if a part is, even if the other is NaN.
+    const at::Tensor parts = at::abs(at::view_as_real(self));
+    const double infinity = std::numeric_limits<double>::infinity();
+    moduli(parts, out);
+    out.masked_fill_(at::eq(parts, infinity).any(-1), infinity);
   });
 }
 

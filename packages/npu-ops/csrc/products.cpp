@@ -7,7 +7,6 @@
 
 #include <ATen/ceil_div.h>
 #include <ATen/ops/add.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/view_as_complex.h>
@@ -15,6 +14,7 @@
 
 #include <algorithm>
 
+#include "aclnn_ops.h"
 #include "otherwise.h"
 #include "tensors.h"
 
@@ -57,22 +57,55 @@ at::Tensor integer_product(const at::Tensor& a, const at::Tensor& b, const at::T
 
 namespace {
 
-// PyTorch gives products operands that are to be read conjugated: conj(a) b has the sign of the imaginary
-// part of a turned, and of b a copy is made in which they are turned.
-at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
+// PyTorch gives products operands that are to be read conjugated.
+at::Tensor unconjugated(const at::Tensor& t) { return t.is_conj() ? t.conj() : t; }
+
+// The real and the imaginary part of each matrix, which CANN reads where they lie.
+at::Tensor parts(const at::Tensor& t) { return at::view_as_real(unconjugated(t)).permute({0, 3, 1, 2}); }
+
+// The first plus i times the second of two products; conj(a) turns the sign of i, and a b* is (a* b)*.
+void joined(const at::Tensor& products, const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  at::Tensor sum = out;
+  at::add_out(sum, products.select(1, 0), products.select(1, 1),
+              c10::complex<double>(0, a.is_conj() == b.is_conj() ? 1 : -1));
+  if (b.is_conj()) at::view_as_real(sum).select(-1, 1).neg_();
+}
+
+// The parts of a times the pairs of b, which lie beside each other and are two columns for one.
+void by_pairs(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
   const int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
-  at::Tensor out = given.defined() ? given : empty({batch, m, n}, a.scalar_type());
-  if (out.numel() == 0 || k == 0) return out.zero_();
-  // The real and the imaginary rows of a, one after the other, times the pairs of b.
-  const at::Tensor parts = at::view_as_real(a.is_conj() ? a.conj() : a).permute({0, 3, 1, 2});
-  const at::Tensor left = dense(parts).view({batch, 2 * m, k});
-  const at::Tensor pairs =
-      at::view_as_real(b.is_conj() ? b.conj().clone(at::MemoryFormat::Contiguous) : dense(b));
-  if (b.is_conj()) pairs.select(-1, 1).neg_();
-  const at::Tensor right = pairs.view({batch, k, 2 * n});
-  const at::Tensor both = at::view_as_complex(at::bmm(left, right).view({batch, 2, m, n, 2}));
-  return at::add_out(out, both.select(1, 0), both.select(1, 1),
-                     c10::complex<double>(0, a.is_conj() ? -1 : 1));
+  const at::Tensor pairs = at::view_as_real(unconjugated(b)).reshape({batch, 1, k, 2 * n});
+  const at::Tensor both = empty({batch, 2, m, 2 * n}, c10::toRealValueType(a.scalar_type()));
+  launch<aclnnMatmul>(parts(a), pairs, both, cube_math());
+  joined(at::view_as_complex(both.view({batch, 2, m, n, 2})), a, b, out);
+}
+
+// The parts of a times those of b, written in pairs.
+void by_parts(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  const at::Tensor both =
+      empty({a.size(0), 2, a.size(1), b.size(2), 2}, c10::toRealValueType(a.scalar_type()));
+  launch<aclnnMatmul>(parts(a).unsqueeze(2), parts(b).unsqueeze(1), both.permute({0, 1, 4, 2, 3}),
+                      cube_math());
+  joined(at::view_as_complex(both), a, b, out);
+}
+
+bool has_pairs(const at::Tensor& b) { return !b.is_conj() && (b.size(2) == 1 || b.stride(2) == 1); }
+
+at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
+  const at::Tensor out = given.defined() ? given : empty({a.size(0), a.size(1), b.size(2)}, a.scalar_type());
+  if (out.numel() == 0 || a.size(2) == 0) {
+    fill_value(out, 0);
+    return out;
+  }
+  // Or the product of the transposed matrices.
+  const at::Tensor first = b.transpose(1, 2), second = a.transpose(1, 2), turned = out.transpose(1, 2);
+  if (has_pairs(b))
+    by_pairs(a, b, out);
+  else if (has_pairs(second))
+    by_pairs(first, second, turned);
+  else
+    b.is_conj() ? by_parts(first, second, turned) : by_parts(a, b, out);
+  return out;
 }
 
 using otherwise::In;

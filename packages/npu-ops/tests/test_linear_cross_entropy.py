@@ -20,7 +20,7 @@ def test_samples_and_their_gradients_are_those_of_the_cpu(variant: str, dtype: t
     outcome = Outcome()
     for info in infos("nn.functional.linear_cross_entropy"):
         if info.variant_test_name == variant:
-            check(info, dtype, backward=dtype == torch.float32, outcome=outcome)
+            check(info, dtype, backward=True, outcome=outcome)
     assert outcome.ran
 
 
@@ -63,6 +63,43 @@ def test_halves_are_summed_in_float32_if_asked() -> None:
     for dtype in (torch.float16, torch.bfloat16):
         given: dict[str, Any] = {"dtype": dtype, "acc_dtype": torch.float32, "weighted": True}
         compare(loss("npu", 50, 4, **given), loss("cpu", 50, 4, **given), str(dtype))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_gradients_of_halves_are_rounded_once(reduction: str, dtype: torch.dtype) -> None:
+    def single() -> list[Tensor]:
+        """The same numbers in float32 on the cpu."""
+        torch.manual_seed(0)
+        x, w, b = (torch.randn(s).to(dtype).float().requires_grad_() for s in ((9, 2), (50, 2), (50,)))
+        target = torch.randint(0, 50, (9,))
+        target[::5] = -100
+        value = F.linear_cross_entropy(x, w, target, linear_bias=b, reduction=reduction)
+        weights = torch.linspace(1, 2, value.numel()).to(dtype).float()
+        return [value, *torch.autograd.grad(value, (x, w, b), weights.view_as(value))]
+
+    for found, wanted in zip(loss("npu", 50, 4, dtype, reduction=reduction), single(), strict=True):
+        # one rounding, and of numbers that nearly cancel what float32 leaves
+        torch.testing.assert_close(found.cpu(), wanted.to(dtype), rtol=torch.finfo(dtype).eps, atol=1e-6)
+
+
+def test_gradients_once_twice_and_of_gradients() -> None:
+    target = torch.arange(4).npu()
+    for dtype in (torch.float32, torch.float16):
+        x = torch.randn(4, 2).to("npu", dtype).requires_grad_()
+        w = torch.randn(5, 2).to("npu", dtype).requires_grad_()
+        once = F.linear_cross_entropy(x, w, target, options=Options(batch_chunk_size=2, allow_retain_graph=False))
+        once.backward(retain_graph=True)
+        with pytest.raises(RuntimeError, match="called twice"):
+            once.backward()
+        rows = F.linear_cross_entropy(x, w, target, reduction="none", options=Options(batch_chunk_size=2))
+        first, again = (torch.autograd.grad(rows.sum(), (x, w), retain_graph=True) for _ in range(2))
+        assert torch.equal(first[0], again[0])
+        scale = torch.ones(4, dtype=dtype).npu().requires_grad_()
+        with pytest.raises(RuntimeError, match="second derivative"):
+            torch.autograd.grad(rows, x, scale, create_graph=True)
+        with torch.no_grad():
+            assert not F.linear_cross_entropy(x, w, target, options=Options(batch_chunk_size=2)).requires_grad
 
 
 def test_no_row_that_counts_has_a_mean_that_is_no_number() -> None:
