@@ -398,7 +398,7 @@ SHAPE_HEADERS: dict[str, tuple[str, ...]] = {"gradient": ("losses.h",)}
 CHECKS: dict[str, str] = {
     "matrices": "two matrices have one dtype",
     "alike": "two tensors, or three, have one dtype",
-    "castable": "a given result's dtype holds what becomes of a tensor",
+    "castable": "a given result's dtype holds what becomes of a tensor, unless the caller named one",
 }
 
 #: What becomes of results that share memory with operands (csrc/kernel.h), and documentation. Without one, part of an

@@ -26,8 +26,8 @@ void parameters(const char* op, const at::Tensor& input, const Optional& weight,
   }
 }
 
-void castable(const char*, const at::Tensor& a, const at::Tensor& out) {
-  if (out.defined()) check_casts(a.scalar_type(), out.scalar_type());
+void castable(const char*, const at::Tensor& a, const at::Tensor& out, std::optional<c10::ScalarType> dtype) {
+  if (out.defined() && !dtype) check_casts(a.scalar_type(), out.scalar_type());
 }
 
 }  // namespace npu::ops::check

@@ -20,7 +20,8 @@ void alike(const char* op, const at::Tensor& a, const at::Tensor& b, const Optio
 // Parameters have the dtype of what they scale and shift, or float32 where that is half.
 void parameters(const char* op, const at::Tensor& input, const Optional& weight, const Optional& bias);
 
-// A given result's dtype holds what the operator makes of a tensor.
-void castable(const char* op, const at::Tensor& a, const at::Tensor& out);
+// A given result's dtype holds what the operator makes of a tensor, where the caller names no dtype for it.
+void castable(const char* op, const at::Tensor& a, const at::Tensor& out,
+              std::optional<c10::ScalarType> dtype = std::nullopt);
 
 }  // namespace npu::ops::check

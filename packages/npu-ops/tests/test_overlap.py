@@ -159,6 +159,8 @@ CASTS: dict[str, Callable[[Tensor, Tensor], object]] = {
     "abs": lambda x, o: torch.abs(torch.complex(x[:, 0], x[:, 1]), out=o),
     "angle": lambda x, o: torch.angle(x[:, 0], out=o),
     "mean": lambda x, o: torch.mean(x, -1, out=o),
+    "mean in a dtype": lambda x, o: torch.mean(x, -1, dtype=torch.float32, out=o),
+    "cumsum": lambda x, o: torch.cumsum(x[:, 0], 0, out=o),
     "where": lambda x, o: torch.where(x[:, 0] > 1, x[:, 0], x[:, 1], out=o),
 }
 
