@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +58,14 @@ def numbers(dtype: torch.dtype) -> Tensor:
     return torch.complex(real, imag).reshape(-1).to(dtype)
 
 
+#: What may be asked of close numbers.
+GIVEN: list[dict[str, Any]] = [
+    {},
+    {"equal_nan": True},
+    {"rtol": 0.0, "atol": 1.0},
+    {"rtol": 0.5},
+    {"rtol": 0.0, "atol": 0.0},
+]
 DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128]
 
 
@@ -65,7 +74,7 @@ def test_numbers_are_as_close_as_on_the_cpu(dtype: torch.dtype) -> None:
     x = numbers(dtype)
     for y, given in itertools.product(
         (x, x + 1e-7, x * (1 + 1e-5), x.new_zeros(()), -x),
-        ({}, {"equal_nan": True}, {"rtol": 0.0, "atol": 1.0}, {"rtol": 0.5}, {"rtol": 0.0, "atol": 0.0}),
+        GIVEN,
     ):
         one, other = (x[:, None], y[None]) if y.dim() else (x, y)
         assert torch.equal(torch.isclose(one.npu(), other.npu(), **given).cpu(), torch.isclose(one, other, **given))

@@ -46,7 +46,7 @@ def second(f: Callable[..., Tensor], leaves: list[Tensor]) -> list[Tensor]:
     leaves = [t.requires_grad_() for t in leaves]
     out = f(*leaves)
     first = list(torch.autograd.grad([out], leaves, weights([out]), create_graph=True))
-    found = torch.autograd.grad(first, leaves, weights(first), allow_unused=True)
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(first, leaves, weights(first), allow_unused=True)
     return [t for t in found if t is not None]
 
 
