@@ -146,7 +146,7 @@ def test_doctor_sees_the_official_torch_npu(site: Any) -> None:
 def test_info_shows_the_same_facts_as_json_and_as_tables(site: Any) -> None:
     facts = json.loads(npu(site, "info", "--json", **NOWHERE).stdout)
     assert facts["wheels"]["npu-core"] == "0.1.0"
-    assert facts["core"]["abi"] == "1.3"
+    assert facts["core"]["abi"] == "1.4"
     assert facts["runtime"]["chosen"] is None
     assert facts["environment"]["NPU_RUNTIME"] == "cann"
     text = npu(site, "info", **NOWHERE)
