@@ -35,7 +35,9 @@ SLOT(set_activity_hooks, 12);
 SLOT(cube_math, 13);
 // 1.3
 SLOT(draw, 14);
-static_assert(NPU_CORE_SLOT_COUNT == 15 && sizeof(npu_core_table) == 16 + 8 * 15);
+// 1.4
+SLOT(note_memory, 15);
+static_assert(NPU_CORE_SLOT_COUNT == 16 && sizeof(npu_core_table) == 16 + 8 * 16);
 
 static_assert(sizeof(npu_philox) == 32 && offsetof(npu_philox, offset) == 8 &&
               offsetof(npu_philox, seed_tensor) == 16 && offsetof(npu_philox, offset_tensor) == 24);
