@@ -3,6 +3,7 @@
 // that the logits of a whole batch never exist. PyTorch's own takes 20 launches for each piece, and pieces
 // as small as the user likes; these take 8, and no piece is so small that it saves nothing. Halves are summed
 // in float32 and rounded once, gradients too, which PyTorch's Python would round before it scales them.
+#include <ATen/FuncTorchTLS.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Reduction.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -275,18 +276,32 @@ struct Rows : torch::autograd::Function<Rows> {
   }
 };
 
+// Whether torch.func transforms the call: it takes no derivative in C++, and what it says is PyTorch's to
+// word.
+bool transformed() {
+  const auto& functorch = at::functorch::functorchTLSAccessor();
+  if (!functorch) return false;
+  try {
+    functorch->checkSupportsCppAutogradFunction();
+  } catch (const c10::Error&) {
+    return true;
+  }
+  return false;
+}
+
 void rows_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   const Arguments a(*stack, kRowsCount);
-  auto plain = [&](size_t i) { return !a.tensor(i).unsafeGetTensorImpl()->has_symbolic_sizes_strides(); };
-  if (!is_derived(a, kRowsWide) || !plain(kInput) || !plain(kWeight)) {
-    op.redispatchBoxed(torchs_autograd(keys), stack);
-    return;
-  }
   const auto dtype = a.tensor(kInput).scalar_type();
-  widen(a, kRowsWide);
-  const at::Tensor input = a.tensor(kInput), weight = a.tensor(kWeight);
-  const at::Tensor losses = Rows::apply(input, weight, a.maybe(kBias), op, a, stack);
-  stack->push_back(losses.to(dtype));
+  const bool ours = is_derived(a, kRowsWide);
+  auto plain = [&](size_t i) { return !a.tensor(i).unsafeGetTensorImpl()->has_symbolic_sizes_strides(); };
+  if (ours) widen(a, kRowsWide);
+  if (ours && plain(kInput) && plain(kWeight) && !transformed()) {
+    const at::Tensor input = a.tensor(kInput), weight = a.tensor(kWeight);
+    stack->push_back(Rows::apply(input, weight, a.maybe(kBias), op, a, stack));
+  } else {
+    op.redispatchBoxed(torchs_autograd(keys), stack);
+  }
+  if (ours) a[0] = a.tensor(0).to(dtype);
 }
 
 template <c10::BoxedKernel::BoxedKernelFunction_withDispatchKeys* F>

@@ -102,6 +102,21 @@ def test_gradients_once_twice_and_of_gradients() -> None:
             assert not F.linear_cross_entropy(x, w, target, options=Options(batch_chunk_size=2)).requires_grad
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_as_eager() -> None:
+    torch.manual_seed(0)
+    x, w = (torch.randn(s).half().npu().requires_grad_() for s in ((8, 3), (5, 3)))
+    target, options = torch.arange(8).npu() % 5, Options(batch_chunk_size=2, allow_retain_graph=True)
+
+    def losses(x: Tensor, w: Tensor) -> Tensor:
+        of_rows = F.linear_cross_entropy(x, w, target, reduction="none", options=options)
+        return of_rows.sum() + F.linear_cross_entropy(x, w, target, options=options)
+
+    compiled = torch.compile(losses, backend="aot_eager")
+    for found, wanted in zip(*(torch.autograd.grad(f(x, w), (x, w)) for f in (compiled, losses)), strict=True):
+        assert torch.equal(found, wanted)
+
+
 def test_no_row_that_counts_has_a_mean_that_is_no_number() -> None:
     for place in ("cpu", "npu"):
         x, w = torch.ones(3, 2, device=place), torch.ones(4, 2, device=place)

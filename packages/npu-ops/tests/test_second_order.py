@@ -73,3 +73,16 @@ def test_first_derivatives_stay_in_halves() -> None:
     assert not grad.requires_grad or grad.grad_fn is not None
     (plain,) = torch.autograd.grad(sampled(x, grid).sum(), x)
     torch.testing.assert_close(grad.detach(), plain, rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_as_eager() -> None:
+    x, grid = torch.randn(2, 3, 5, 6).half().npu(), torch.rand(2, 4, 4, 2).half().npu()
+
+    def slope(x: Tensor) -> Tensor:
+        (grad,) = torch.autograd.grad(sampled(x, grid).square().sum(), x, create_graph=True)
+        return grad.square().sum()
+
+    x.requires_grad_()
+    compiled = torch.compile(slope, backend="aot_eager")(x)
+    assert torch.equal(compiled, slope(x))
