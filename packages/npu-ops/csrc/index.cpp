@@ -161,10 +161,14 @@ at::Tensor index_result(const at::Tensor& self, const Positions& p) {
 at::Tensor index_npu(const at::Tensor& self, const Indices& indices) {
   check_devices("index", self, indices);
   c10::DeviceGuard guard(self.device());
-  check_dtype("index", self, dtypes("fhbdilscu?F"));
+  check_dtype("index", self, dtypes("fhbdilscu?FD"));
   Positions p(self, indices);
   at::Tensor out = index_result(self, p);
-  if (out.numel()) launch<aclnnIndex>(self, p.tensors, out);
+  if (out.numel() == 0) return out;
+  if (self.scalar_type() == at::kComplexDouble)  // pairs of numbers, a dimension more that is taken whole
+    launch<aclnnIndex>(at::view_as_real(self.resolve_conj()), p.tensors, at::view_as_real(out));
+  else
+    launch<aclnnIndex>(self, p.tensors, out);
   return out;
 }
 
@@ -222,8 +226,10 @@ struct cat_op {
     int64_t d = at::legacy_cat_wrap_dim(dim, materialized);
     for (const at::Tensor& t : materialized) at::assert_no_overlap(k.out(0, 0), t);
     for (const at::Tensor& t : materialized)
-      if (t.numel()) parts.push_back(k.as(t, k.dtype(0), dtypes("fhilscu?dFb")));
-    launch<aclnnCat>(parts, d, k.out(0, 0));
+      if (t.numel()) parts.push_back(k.as(t, k.dtype(0), dtypes("fhilscu?dFDb")));
+    if (k.dtype(0) != at::kComplexDouble) return launch<aclnnCat>(parts, d, k.out(0, 0));
+    for (at::Tensor& part : parts) part = at::view_as_real(part);
+    launch<aclnnCat>(parts, d, at::view_as_real(k.out(0, 0)));
   }
 };
 

@@ -16,7 +16,10 @@
 #include <ATen/ops/neg.h>
 #include <ATen/ops/norm.h>
 #include <ATen/ops/reciprocal.h>
+#include <ATen/ops/roll.h>
 #include <ATen/ops/sub.h>
+#include <ATen/ops/tril.h>
+#include <ATen/ops/triu.h>
 #include <ATen/ops/view_as_real.h>
 #include <ATen/ops/where.h>
 
@@ -177,6 +180,42 @@ bool index_fill(Call& k, In self, int64_t dim, In index, Number value) {
   const auto number = value.toComplexDouble();
   parts.select(-1, 0).index_fill_(wrap_dim(dim, self), index, number.real());
   parts.select(-1, 1).index_fill_(wrap_dim(dim, self), index, number.imag());
+  return true;
+}
+
+namespace {
+
+// Real and imaginary parts one after the other.
+template <class F>
+bool by_parts(Call& k, In self, F f) {
+  return of_complex(k, self, [&](const at::Tensor& out) {
+    const at::Tensor from = at::view_as_real(self), to = at::view_as_real(out);
+    for (const int64_t part : {0, 1}) {
+      at::Tensor written = to.select(-1, part);
+      f(written, from.select(-1, part));
+    }
+  });
+}
+
+}  // namespace
+
+bool tril(Call& k, In self, int64_t diagonal) {
+  return by_parts(k, self, [&](at::Tensor& out, In part) { at::tril_out(out, part, diagonal); });
+}
+bool triu(Call& k, In self, int64_t diagonal) {
+  return by_parts(k, self, [&](at::Tensor& out, In part) { at::triu_out(out, part, diagonal); });
+}
+
+// Numbers of 64 bits are moved as integers.
+bool roll(Call& k, In self, Ints shifts, Ints dims) {
+  const bool wide = self.scalar_type() == at::kDouble;
+  if (!wide && self.scalar_type() != at::kComplexDouble) return false;
+  auto bits = [&](In t) { return (wide ? t : at::view_as_real(t)).view(at::kLong); };
+  const at::Tensor& out = k.out(0, 0);
+  if (dims.empty())
+    device_copy(bits(out), at::roll(bits(self.reshape({-1})), shifts, {0}).view(bits(out).sizes()));
+  else
+    device_copy(bits(out), at::roll(bits(self), shifts, listed_dims(dims, self)));
   return true;
 }
 

@@ -44,6 +44,9 @@ bool linspace(Call& k, Number start, Number end, int64_t steps);
 bool eye(Call& k, int64_t n, int64_t m = -1);
 bool index_add(Call& k, In self, int64_t dim, In index, In source, Number alpha);
 bool index_fill(Call& k, In self, int64_t dim, In index, Number value);
+bool tril(Call& k, In self, int64_t diagonal);
+bool triu(Call& k, In self, int64_t diagonal);
+bool roll(Call& k, In self, Ints shifts, Ints dims);
 
 // Products of integers and of complex numbers (products.cpp).
 bool mm(Call& k, In self, In other);

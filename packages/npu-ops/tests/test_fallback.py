@@ -87,8 +87,8 @@ LACKED: dict[str, tuple[str, torch.Tensor, Callable[[torch.Tensor], Any]]] = {
     ),
     "places": ("sort", DOUBLE, torch.argsort),
     "running statistics": ("native_batch_norm", DOUBLE, lambda x: statistics(x)),
-    "a list": ("cat", COMPLEX.to(torch.complex128), lambda x: torch.cat([x, x])),
-    "optional indices": ("index", COMPLEX.to(torch.complex128), lambda x: x[:, torch.tensor([2, 0], device=x.device)]),
+    "a list": ("cat", DOUBLE.to(torch.uint16), lambda x: torch.cat([x, x])),
+    "optional indices": ("index", DOUBLE.to(torch.uint16), lambda x: x[:, torch.tensor([2, 0], device=x.device)]),
     "a factory": ("logspace", DOUBLE.char(), lambda x: torch.logspace(0, 1, 5, dtype=x.dtype, device=x.device)),
     "short integers": (
         "upsample_bilinear2d",

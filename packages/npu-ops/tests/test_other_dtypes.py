@@ -97,6 +97,29 @@ def test_conjugates_of_operands_that_are_read_conjugated() -> None:
     compare(y, x.conj().resolve_conj(), "conj_physical_")
 
 
+MOVED: dict[str, Callable[[Tensor], Tensor]] = {
+    "cat": lambda t: torch.cat([t, t[:1], t], 0),
+    "cat along columns": lambda t: torch.cat([t, t.mT.contiguous().mT], -1),
+    "index": lambda t: t[:, torch.tensor([2, 0, 2], device=t.device)],
+    "indices": lambda t: t[torch.tensor([[0], [1]], device=t.device), torch.tensor([1, 3], device=t.device)],
+    "index of a transpose": lambda t: t.mT[torch.tensor([3, 1], device=t.device)],
+    "roll": lambda t: t.roll((1, -2), (0, -1)),
+    "roll everything": lambda t: t.roll(3),
+    "tril": lambda t: t.tril(-1),
+    "triu": lambda t: t.mT.triu(1),
+    "tril in place": lambda t: t.clone().tril_(),
+    "tril of conjugates": lambda t: t.conj().tril(),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.float64])
+@pytest.mark.parametrize("name", MOVED)
+def test_numbers_that_are_only_moved_need_no_cpu(name: str, dtype: torch.dtype) -> None:
+    x = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4).to(dtype)
+    x = x * (1 - 2j) if dtype.is_complex else x
+    compare(MOVED[name](x.npu()), MOVED[name](x), name)
+
+
 def test_numbers_of_addr_that_do_not_fit_its_dtype_are_refused_as_on_the_cpu() -> None:
     x, v = torch.ones(2, 2, dtype=torch.int64), torch.ones(2, dtype=torch.int64)
     for device in ("cpu", "npu"):
