@@ -28,7 +28,7 @@ def healthy(**changes: Any) -> dict[str, Any]:
     """What `report.gather` finds on a machine where all is well."""
     found: dict[str, Any] = {
         "torch": {"version": "2.13.0+cpu", "error": None},
-        "core": {"version": "0.1.0", "abi": "1.3", "torch": "2.13", "state": "yes", "reason": None, "remedy": ""},
+        "core": {"version": "0.1.0", "abi": "1.4", "torch": "2.13", "state": "yes", "reason": None, "remedy": ""},
         "environment": {},
         "plugins": [
             {

@@ -58,4 +58,4 @@ def test_its_metadata_declares_a_plugin_and_its_needs() -> None:
     found = metadata.distribution("npu-dist")
     (entry,) = [e for e in found.entry_points if e.group == "npu.plugins"]
     assert (entry.name, entry.value) == ("dist", "npu_dist.plugin:activate")
-    assert set(found.metadata["Keywords"].split(",")) == {"npu-core-abi=1.1", "npu-torch=2.13"}
+    assert set(found.metadata["Keywords"].split(",")) == {"npu-core-abi=1.4", "npu-torch=2.13"}

@@ -182,6 +182,18 @@ TEST(Settings, BelongToOneCommunicator) {
   });
 }
 
+TEST(Memory, OfACommunicatorIsTheDevicesUntilItIsDestroyed) {
+  with_ranks(2, [](Rank& r) {
+    constexpr uint64_t kBuffers = 2 * (2ULL << 20);  // HCCL_BUFFSIZE of environment.cpp, twice
+    const uint64_t with = r.device->memory.used();
+    EXPECT_GE(with, kBuffers);
+    ASSERT_EQ(HcclBarrier(r.comm, r.handle), HCCL_SUCCESS);
+    ASSERT_EQ(r.finish(), 0);
+    ASSERT_EQ(HcclCommDestroy(r.comm), HCCL_SUCCESS);
+    EXPECT_EQ(with - r.device->memory.used(), kBuffers);
+  });
+}
+
 TEST(Errors, RanksThatDisagreeAllLearnIt) {
   with_ranks(2, [](Rank& r) {
     auto* p = r.put(std::vector<float>(8));
