@@ -62,7 +62,7 @@ Two in_float(const char* op, In self, In scale, In zero, std::optional<int64_t> 
 // In the dtype of `like`, and the order in memory of `t`.
 at::Tensor as_given(In t, In like) {
   if (t.scalar_type() == like.scalar_type()) return t;
-  const at::Tensor r = empty_as(t, like.scalar_type());
+  at::Tensor r = empty_as(t, like.scalar_type());
   device_copy(r, t);
   return r;
 }

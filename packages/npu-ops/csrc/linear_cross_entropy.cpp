@@ -296,7 +296,7 @@ void rows_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch
   auto plain = [&](size_t i) { return !a.tensor(i).unsafeGetTensorImpl()->has_symbolic_sizes_strides(); };
   if (ours) widen(a, kRowsWide);
   if (ours && plain(kInput) && plain(kWeight) && !transformed()) {
-    const at::Tensor input = a.tensor(kInput), weight = a.tensor(kWeight);
+    const at::Tensor &input = a.tensor(kInput), &weight = a.tensor(kWeight);
     stack->push_back(Rows::apply(input, weight, a.maybe(kBias), op, a, stack));
   } else {
     op.redispatchBoxed(torchs_autograd(keys), stack);

@@ -141,7 +141,7 @@ at::Tensor bce_with_logits(const at::Tensor& self, const at::Tensor& target, con
       self.numel() == 0)
     return at::compositeexplicitautograd::binary_cross_entropy_with_logits(self, target, weight, pos_weight,
                                                                            reduction);
-  const at::Tensor out = reduction == 0 ? empty_as(self, self.scalar_type()) : empty({}, self.scalar_type());
+  at::Tensor out = reduction == 0 ? empty_as(self, self.scalar_type()) : empty({}, self.scalar_type());
   launch<aclnnBinaryCrossEntropyWithLogits>(self, target, weight.value_or(at::Tensor()),
                                             pos_weight.value_or(at::Tensor()), reduction, out);
   return out;

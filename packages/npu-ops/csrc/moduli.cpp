@@ -33,7 +33,7 @@ void moduli(const at::Tensor& parts, const at::Tensor& out) {
   at::mul_out(result, ratio.mul_(ratio).add_(1).sqrt_(), longer);
 }
 at::Tensor moduli(const at::Tensor& parts) {
-  const at::Tensor out = at::empty(parts.sizes().slice(0, parts.dim() - 1), parts.options());
+  at::Tensor out = at::empty(parts.sizes().slice(0, parts.dim() - 1), parts.options());
   moduli(parts, out);
   return out;
 }

@@ -92,7 +92,7 @@ void by_parts(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
 bool has_pairs(const at::Tensor& b) { return !b.is_conj() && (b.size(2) == 1 || b.stride(2) == 1); }
 
 at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
-  const at::Tensor out = given.defined() ? given : empty({a.size(0), a.size(1), b.size(2)}, a.scalar_type());
+  at::Tensor out = given.defined() ? given : empty({a.size(0), a.size(1), b.size(2)}, a.scalar_type());
   if (out.numel() == 0 || a.size(2) == 0) {
     fill_value(out, 0);
     return out;

@@ -40,9 +40,9 @@ at::Tensor borrowed(const void* impl) {
 
 }  // namespace
 
-Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n) {
+Philox draw(std::optional<at::Generator> given, c10::Device device, int64_t n) {
   at::Generator g = given && given->defined()
-                        ? *given
+                        ? *std::move(given)
                         : at::detail::getPrivateUse1Hooks().getDefaultGenerator(device.index());
   TORCH_CHECK(g.device().type() == kNpu, "Expected a 'npu' device type for generator but found '",
               g.device().type(), "'");
@@ -81,8 +81,8 @@ at::Tensor& uniform_(at::Tensor& self, double from, double to, std::optional<at:
   c10::DeviceGuard guard(self.device());
   check_dtype("uniform_", self, dtypes("filbhscud"));
   if (self.numel() == 0) return self;
-  launch_random<aclnnInplaceUniform, aclnnInplaceUniformTensor>(draw(generator, self.device(), self.numel()),
-                                                                self, from, to);
+  launch_random<aclnnInplaceUniform, aclnnInplaceUniformTensor>(
+      draw(std::move(generator), self.device(), self.numel()), self, from, to);
   return self;
 }
 
@@ -96,18 +96,18 @@ at::Tensor& normal_(at::Tensor& self, double mean, double std, std::optional<at:
   c10::DeviceGuard guard(self.device());
   check_dtype("normal_", self, dtypes("filbhscu?d"));
   if (self.numel() == 0) return self;
-  launch_random<aclnnInplaceNormal, aclnnInplaceNormalTensor>(draw(generator, self.device(), self.numel()),
-                                                              self, mean, std);
+  launch_random<aclnnInplaceNormal, aclnnInplaceNormalTensor>(
+      draw(std::move(generator), self.device(), self.numel()), self, mean, std);
   return self;
 }
 
 at::Tensor& random_between(at::Tensor& self, int64_t from, int64_t to,
-                           const std::optional<at::Generator>& generator) {
+                           std::optional<at::Generator> generator) {
   c10::DeviceGuard guard(self.device());
   check_dtype("random_", self, dtypes("bhfdilscu?FD"));
   if (self.numel() == 0) return self;
-  launch_random<aclnnInplaceRandom, aclnnInplaceRandomTensor>(draw(generator, self.device(), self.numel()),
-                                                              self, from, to);
+  launch_random<aclnnInplaceRandom, aclnnInplaceRandomTensor>(
+      draw(std::move(generator), self.device(), self.numel()), self, from, to);
   return self;
 }
 
@@ -138,7 +138,7 @@ int64_t past_end(c10::ScalarType t) {
 }
 
 at::Tensor& random_(at::Tensor& self, std::optional<at::Generator> generator) {
-  return random_between(self, 0, past_end(self.scalar_type()), generator);
+  return random_between(self, 0, past_end(self.scalar_type()), std::move(generator));
 }
 
 // What PyTorch's template runs once it has checked the bounds. The iterator
@@ -184,7 +184,7 @@ at::Tensor& bernoulli_float(at::Tensor& self, double p, std::optional<at::Genera
   c10::DeviceGuard guard(self.device());
   check_dtype("bernoulli_", self, dtypes("hfducsil?b"));
   if (self.numel() == 0) return self;
-  const Philox drawn = draw(generator, self.device(), self.numel());
+  const Philox drawn = draw(std::move(generator), self.device(), self.numel());
   if (C10_UNLIKELY(drawn.captured()))
     keep_below(self, drawn, at::kFloat, [p](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
   else
@@ -202,7 +202,7 @@ at::Tensor& bernoulli_tensor(at::Tensor& self, const at::Tensor& p, std::optiona
   check_dtype("bernoulli_", self, dtypes("hfducsil?"));
   check_dtype("bernoulli_", p, dtypes("hfd"));
   if (self.numel() == 0) return self;
-  const Philox drawn = draw(generator, self.device(), self.numel());
+  const Philox drawn = draw(std::move(generator), self.device(), self.numel());
   if (C10_UNLIKELY(drawn.captured())) {
     keep_below(self, drawn, at::kDouble,
                [&](const at::Tensor& u, at::Tensor& out) { at::lt_out(out, u, p); });
@@ -227,7 +227,7 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
               "'");
   at::native::resize_output(out, {n});
   if (n == 0) return out;
-  const Philox drawn = draw(generator, out.device(), n);
+  const Philox drawn = draw(std::move(generator), out.device(), n);
   if (C10_LIKELY(!drawn.captured())) {
     launch<aclnnRandperm>(n, drawn.seed, drawn.offset, out);
     return out;
@@ -268,7 +268,7 @@ at::Tensor& multinomial_out(const at::Tensor& self, int64_t n, bool replacement,
   sizes.back() = n;
   at::native::resize_output(out, sizes);
   if (out.numel() == 0) return out;
-  const Philox drawn = draw(generator, self.device(), std::max(self.numel(), out.numel()));
+  const Philox drawn = draw(std::move(generator), self.device(), std::max(self.numel(), out.numel()));
   if (C10_UNLIKELY(drawn.captured()))
     launch<aclnnMultinomialTensor>(self, n, replacement, drawn.seed_tensor, drawn.offset_tensor, drawn.offset,
                                    out);

@@ -20,6 +20,6 @@ struct Philox {
 
 // Takes `n` numbers from the generator, or from the device's default one. RuntimeError for a generator of
 // another device. Offsets advance by multiples of 4, since one Philox round makes four numbers.
-Philox draw(const std::optional<at::Generator>& given, c10::Device device, int64_t n);
+Philox draw(std::optional<at::Generator> given, c10::Device device, int64_t n);
 
 }  // namespace npu::ops

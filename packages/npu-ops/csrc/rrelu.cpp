@@ -29,7 +29,7 @@ at::Tensor& rrelu_out(const at::Tensor& self, at::Tensor& noise, const c10::Scal
               ", self ", self.scalar_type(), "; one dtype is needed");
   resize_out(out, self.sizes(), {}, self.options());
   if (self.numel() == 0) return out;
-  const Philox drawn = draw(generator, self.device(), self.numel());
+  const Philox drawn = draw(std::move(generator), self.device(), self.numel());
   if (C10_LIKELY(!drawn.captured())) {
     launch<aclnnRReluWithNoise>(self, noise, lower, upper, training, drawn.seed, drawn.offset, out);
     return out;
