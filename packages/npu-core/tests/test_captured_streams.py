@@ -97,10 +97,11 @@ def test_a_graph_may_be_kept_as_of_cuda(npu: Any) -> None:
         g.raw_cuda_graph()
 
 
-def test_a_copy_is_refused_by_the_stream_that_it_would_run_on(npu: Any) -> None:
+@pytest.mark.parametrize("mode", ["global", "thread_local", "relaxed"])
+def test_a_copy_is_refused_by_the_stream_that_it_would_run_on(npu: Any, mode: str) -> None:
     x, other = torch.ones(3, device="npu:0"), torch.ones(3, device="npu:1")
     g = npu.NPUGraph()
-    with npu.graph(g, capture_error_mode="relaxed"):
+    with npu.graph(g, capture_error_mode=mode):
         y = x + 1
         with npu.device(1), pytest.raises(RuntimeError, match=r"not pinned.*cannot happen while a graph is captured"):
             x.cpu()
@@ -108,3 +109,50 @@ def test_a_copy_is_refused_by_the_stream_that_it_would_run_on(npu: Any) -> None:
     x.fill_(2)
     g.replay()
     assert y.tolist() == [3.0] * 3
+
+
+def test_copies_between_a_captured_device_and_another_are_refused(npu: Any) -> None:
+    x, other = torch.ones(3, device="npu:0"), torch.ones(3, device="npu:1")
+    g = npu.NPUGraph()
+    with npu.graph(g):
+        y = x + 1
+        for copied, to in ((x, "npu:1"), (other, "npu:0")):
+            with pytest.raises(RuntimeError, match="a copy from or to another device cannot happen"):
+                copied.to(to)
+    assert other.tolist() == [1.0] * 3
+    x.fill_(2)
+    g.replay()
+    assert y.tolist() == [3.0] * 3
+
+
+def test_a_wait_is_for_the_device_that_is_named_while_another_is_captured(npu: Any) -> None:
+    x, other = torch.ones(3, device="npu:0"), torch.randn(1024, 1024, device="npu:1")
+    done = npu.Event()
+    g = npu.NPUGraph()
+    with npu.graph(g):
+        y = x + 1
+        with npu.device(1):
+            for _ in range(20):
+                other = other @ other
+            done.record()
+        npu.synchronize(1)
+        assert done.query()
+        with npu.device(1), pytest.raises(RuntimeError, match="a wait for the device cannot happen"):
+            npu.synchronize(0)
+    g.replay()
+    assert y.tolist() == [2.0] * 3
+
+
+def test_generators_of_another_device_are_not_the_graphs(npu: Any) -> None:
+    npu.manual_seed_all(1)
+    numbers = npu.default_generators
+    torch.rand(4, device="npu:1")
+    g = npu.NPUGraph()
+    with npu.graph(g):
+        torch.rand(8, device="npu:0")
+        offsets = [numbers[d].get_offset() for d in (0, 1)]
+        with npu.device(1):
+            assert [numbers[d].get_offset() for d in (0, 1)] == offsets
+        numbers[1].manual_seed(2)
+    assert offsets == [8, 4]
+    assert numbers[1].initial_seed() == 2

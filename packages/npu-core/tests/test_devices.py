@@ -1,6 +1,7 @@
 """Devices: counted, chosen, described and waited for, as torch.cuda does it."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +93,14 @@ def test_each_device_has_a_uuid_of_its_own(npu: Any) -> None:
     assert first == npu.get_device_properties(0).uuid != second
 
 
+def test_properties_asked_before_and_after_the_uuid_is_known_are_equal(npu: Any) -> None:
+    npu.init()
+    known = npu.get_device_properties(0)
+    before = replace(known, uuid=None)
+    assert before == known
+    assert hash(before) == hash(known)
+
+
 def test_synchronize_takes_no_device_an_index_and_a_device(npu: Any) -> None:
     for device in (None, 0, 1, "npu:1", torch.device("npu")):
         npu.synchronize(device)
@@ -107,7 +116,8 @@ def test_queries_neither_initialise_nor_poison_fork(site: Any) -> None:
 import os, torch
 n = torch.npu
 first = [n.is_available(), n.device_count(), n.get_device_name(0), n.get_device_properties(1).total_memory > 0]
-first += [n.mem_get_info(0)[1] > 0, n.memory_allocated(), n.is_bf16_supported(), n.is_initialized()]
+first += [n.mem_get_info(0)[1] > 0, n.memory_allocated(), n.is_bf16_supported()]
+first += [n.get_device_properties(0).uuid, n.is_initialized()]
 read, write = os.pipe()
 pid = os.fork()
 if pid == 0:
@@ -120,7 +130,7 @@ out = [first, status, os.read(read, 99).decode()]
 """
     first, status, child = site.json(code, NPU_RUNTIME="sim")
     assert first[0] is True
-    assert first[-1] is False
+    assert first[-2:] == [None, False]
     assert (status, child) == (0, "npu:0")
 
 

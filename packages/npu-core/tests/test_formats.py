@@ -270,6 +270,20 @@ def test_a_product_in_a_wider_dtype_reads_a_copy(nz: torch.Tensor, weight: torch
     torch.testing.assert_close(found.cpu(), torch.ones(2, 40) @ weight.float())
 
 
+def test_a_cast_in_place_is_refused_by_the_tensors_device_that_is_captured(allowed: Any, weight: torch.Tensor) -> None:
+    x, y = weight.to("npu:0"), weight.to("npu:1")
+    graph = allowed.NPUGraph()
+    with allowed.graph(graph, capture_error_mode="relaxed"):
+        z = x + 1
+        with allowed.device(1), pytest.raises(RuntimeError, match=r"npu_format_cast_.*cannot happen while a graph"):
+            torch.ops.npu.npu_format_cast_(x, NZ)
+        torch.ops.npu.npu_format_cast_(y, NZ)
+    graph.replay()
+    assert torch.equal(x.cpu(), weight)
+    assert torch.equal(y.cpu(), weight)
+    assert torch.equal(z.cpu(), weight + 1)
+
+
 def test_a_compiler_traces_casts_with_tensors_that_have_no_memory(allowed: Any, weight: torch.Tensor) -> None:
     from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -103,8 +103,7 @@ HcclResult init(const LaneOptions& o, const HcclRootInfo& info, HcclComm* comm) 
 Lane::Lane(const LaneOptions& options, c10::Device where)
     : device(where),
       stream(
-          c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)),
-      buffers_(buffer_bytes()) {
+          c10::impl::VirtualGuardImpl(where.type()).getStreamFromGlobalPool(where, /*isHighPriority=*/true)) {
   const c10::DeviceGuard guard(device);
   // Makes the device this thread's, which HCCL's own calls look at. The stream is new: nothing is waited for.
   stream.synchronize();
@@ -114,7 +113,13 @@ Lane::Lane(const LaneOptions& options, c10::Device where)
   TORCH_CHECK_WITH(DistBackendError, result == HCCL_SUCCESS, "hccl: rank ", options.rank, " of ",
                    options.size, " of group '", options.name, "' cannot make a communicator on ", device,
                    ": ", describe(result));
-  core().note_memory(kCommunication, device.index(), buffers_);
+}
+
+void Lane::note_memory() {
+  if (C10_LIKELY(noted_.load(std::memory_order_relaxed))) return;
+  const int64_t bytes = buffer_bytes();
+  int64_t none = 0;
+  if (noted_.compare_exchange_strong(none, bytes)) core().note_memory(kCommunication, device.index(), bytes);
 }
 
 std::string Lane::error() const {
@@ -137,7 +142,7 @@ void Lane::close(bool wait) {
     hccl().HcclCommSuspend(comm_);
   }
   hccl().HcclCommDestroy(std::exchange(comm_, nullptr));
-  core().note_memory(kCommunication, device.index(), -buffers_);
+  core().note_memory(kCommunication, device.index(), -noted_.load());
 }
 
 c10::DataPtr scratch(size_t nbytes) { return c10::GetAllocator(c10::kPrivateUse1)->allocate(nbytes); }

@@ -5,6 +5,7 @@
 #include <c10/core/Event.h>
 #include <c10/core/Stream.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -52,6 +53,10 @@ class Lane {
     NPU_CALL(core().enqueue(name, task, &call, sizeof call));
   }
 
+  // Has an out-of-memory message name the communicator's device memory, which HCCL takes in the first
+  // operation and gives back with the communicator.
+  void note_memory();
+
   // What HCCL found wrong since, here or at another rank; empty if nothing.
   std::string error() const;
 
@@ -60,7 +65,7 @@ class Lane {
 
  private:
   HcclComm comm_ = nullptr;
-  const int64_t buffers_;  // bytes of device memory that the communicator holds
+  std::atomic<int64_t> noted_{0};  // bytes of device memory
 };
 
 // The current device's memory for `nbytes` bytes, in the order of the current stream.

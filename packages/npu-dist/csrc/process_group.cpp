@@ -97,6 +97,7 @@ WorkPtr ProcessGroupHCCL::run(Operation op, c10::Device device, const std::funct
                                             op.blocking || blocking_wait());
   const c10::StreamGuard stream_guard(on->stream);
   launch(*on);
+  on->note_memory();
   for (const at::Tensor& t : op.tensors)
     if (t.numel()) impl.recordDataPtrOnStream(t.storage().data_ptr(), on->stream);
   work->finish_launch(std::move(op.outputs));

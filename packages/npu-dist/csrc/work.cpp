@@ -75,8 +75,11 @@ void WorkHCCL::wait_on_host(std::chrono::milliseconds timeout) {
     std::this_thread::sleep_for(nap);
     nap = std::min(nap * 2, std::chrono::microseconds(1000));
   }
-  std::lock_guard lock(mutex_);
-  if (exception_) std::rethrow_exception(exception_);
+  {
+    std::lock_guard lock(mutex_);
+    if (exception_) std::rethrow_exception(exception_);
+  }
+  lane_->stream.synchronize();  // HCCL may have refused the call itself, and then nothing was on the stream
 }
 
 bool WorkHCCL::wait(std::chrono::milliseconds timeout) {

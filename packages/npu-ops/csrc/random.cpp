@@ -5,7 +5,6 @@
 #include <ATen/core/Generator.h>
 #include <ATen/native/DistributionTemplates.h>
 #include <ATen/native/Resize.h>
-#include <ATen/native/UnaryOps.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/mul.h>
@@ -17,7 +16,6 @@
 
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 
-#include <cmath>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -240,99 +238,6 @@ at::Tensor& randperm_out(int64_t n, std::optional<at::Generator> generator, at::
   return out;
 }
 
-void check_multinomial(const at::Tensor& self, int64_t n, bool replacement) {
-  TORCH_CHECK(self.is_floating_point(),
-              "multinomial only supports floating-point dtypes for input, got: ", self.scalar_type(), " ",
-              self.sizes());
-  TORCH_CHECK(self.dim() == 1 || self.dim() == 2, "multinomial: prob_dist must be 1 or 2 dim, got shape ",
-              self.sizes());
-  TORCH_CHECK(n > 0, "multinomial: cannot sample n_sample <= 0 samples");
-  TORCH_CHECK(replacement || n <= self.size(-1),
-              "multinomial: cannot sample n_sample > prob_dist.size(-1) "
-              "samples without replacement; n_sample ",
-              n, ", prob_dist ", self.sizes());
-  // Classes are counted in float32.
-  TORCH_CHECK(self.size(-1) <= 1 << 24, "multinomial: number of categories cannot exceed 2^24, got ",
-              self.size(-1));
-}
-
-// Zero or bad weights are found on the device: by CANN, or by what it answers.
-at::Tensor& multinomial_out(const at::Tensor& self, int64_t n, bool replacement,
-                            std::optional<at::Generator> generator, at::Tensor& out) {
-  check_multinomial(self, n, replacement);
-  TORCH_CHECK(out.scalar_type() == at::kLong,
-              "multinomial expects Long tensor out, got: ", out.scalar_type());
-  c10::DeviceGuard guard(common_device("multinomial", false, self, out));
-  check_dtype("multinomial", self, dtypes("bhfd"));
-  Dims sizes(self.sizes().begin(), self.sizes().end());
-  sizes.back() = n;
-  at::native::resize_output(out, sizes);
-  if (out.numel() == 0) return out;
-  const Philox drawn = draw(std::move(generator), self.device(), std::max(self.numel(), out.numel()));
-  if (C10_UNLIKELY(drawn.captured()))
-    launch<aclnnMultinomialTensor>(self, n, replacement, drawn.seed_tensor, drawn.offset_tensor, drawn.offset,
-                                   out);
-  else
-    launch<aclnnMultinomial>(self, n, replacement, drawn.seed, drawn.offset, out);
-  return out;
-}
-
-at::Tensor multinomial(const at::Tensor& self, int64_t n, bool replacement,
-                       std::optional<at::Generator> generator) {
-  c10::DeviceGuard guard(self.device());
-  at::Tensor out = empty({0}, at::kLong);
-  return multinomial_out(self, n, replacement, std::move(generator), out);
-}
-
-// By its distribution function: CANN draws uniform numbers, which may be 0 but
-// not 1. `t`, or a float32 tensor to draw in where `t` has too few values for a
-// smooth distribution.
-at::Tensor wide(const at::Tensor& t) {
-  const bool fine = t.scalar_type() == at::kFloat || t.scalar_type() == at::kDouble;
-  return fine ? t : empty(t.sizes(), at::kFloat);
-}
-
-at::Tensor& exponential_(at::Tensor& self, double lambd, std::optional<at::Generator> generator) {
-  TORCH_CHECK(lambd > 0.0, "exponential_ expects lambda > 0.0, but found lambda=", lambd);
-  c10::DeviceGuard guard(self.device());
-  at::Tensor drawn = wide(self);
-  const double eps = self.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
-                                                       : std::numeric_limits<float>::epsilon();
-  // Never 0, of which a division or a logarithm makes infinities.
-  uniform_(drawn, 0, 1, std::move(generator)).neg_().log1p_().mul_(-1 / lambd).clamp_min_(eps / 2 / lambd);
-  return drawn.is_same(self) ? self : self.copy_(drawn);
-}
-
-// Cauchy numbers are tangents of angles, of which 0 and pi/2 make infinities
-// that are as rare as the uniform numbers they come from.
-at::Tensor& cauchy_(at::Tensor& self, double median, double sigma, std::optional<at::Generator> generator) {
-  TORCH_CHECK(sigma > 0.0, "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
-  TORCH_CHECK(self.is_floating_point(),
-              "Cauchy distribution is a continuous probability distribution. "
-              "dtype must be a floating point but you "
-              "specified ",
-              self.dtype());
-  c10::DeviceGuard guard(self.device());
-  at::Tensor drawn = wide(self);
-  uniform_(drawn, -0.5, 0.5, std::move(generator)).mul_(std::numbers::pi).tan_().mul_(sigma).add_(median);
-  return drawn.is_same(self) ? self : self.copy_(drawn);
-}
-
-at::Tensor& log_normal_(at::Tensor& self, double mean, double std, std::optional<at::Generator> generator) {
-  TORCH_CHECK(std > 0.0, "log_normal_ expects std > 0.0, but found std=", std);
-  return normal_(self, mean, std, std::move(generator)).exp_();
-}
-
-// The number of trials up to the first success: the exponential number of a
-// continuous clock, rounded up.
-at::Tensor& geometric_(at::Tensor& self, double p, std::optional<at::Generator> generator) {
-  TORCH_CHECK(0 < p && p < 1, "geometric_ expects p to be in (0, 1), but got p=", p);
-  c10::DeviceGuard guard(self.device());
-  at::Tensor drawn = wide(self);
-  uniform_(drawn, 0, 1, std::move(generator)).neg_().log1p_().mul_(1 / std::log1p(-p)).ceil_().clamp_min_(1);
-  return drawn.is_same(self) ? self : self.copy_(drawn);
-}
-
 // A zero of that dtype on that device, kept; undefined where a graph that is captured would have to make it.
 at::Tensor kept_zero(c10::ScalarType dtype, c10::Device device) {
   static auto* mutex = new std::mutex;
@@ -393,12 +298,6 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
   impl<"bernoulli_.Tensor", bernoulli_tensor>(m);
   impl<"bernoulli.out", bernoulli_out>(m);
   impl<"randperm.generator_out", randperm_out>(m);
-  impl<"multinomial", multinomial>(m);
-  impl<"multinomial.out", multinomial_out>(m);
-  impl<"exponential_", exponential_>(m);
-  impl<"cauchy_", cauchy_>(m);
-  impl<"log_normal_", log_normal_>(m);
-  impl<"geometric_", geometric_>(m);
   impl<"native_dropout", native_dropout>(m);
   impl<"native_dropout_backward", native_dropout_backward>(m);
 }

@@ -33,13 +33,11 @@ def passes(library: str, folder: Path, *, sanitize: str = "") -> None:
     run("cmake", *generator, "-S", str(PACKAGE), "-B", str(folder), *definitions)
     run("cmake", "--build", str(folder), "--target", target)
     said = run(str(folder / "csrc" / library / target))
-    assert "PASSED" in said
-    assert "Sanitizer" not in said
+    assert "PASSED" in said, said[-6000:]
+    assert "Sanitizer" not in said, said[-6000:]
 
 
-def run(*command: str) -> str:
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600
-    )
+def run(*command: str) -> str:  # pytest's own limit ends what hangs
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-6000:]}"
     return done.stdout

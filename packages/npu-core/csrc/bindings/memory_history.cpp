@@ -2,7 +2,6 @@
 // The history and the snapshot of the caching allocator as Python objects, in the format of torch.cuda's.
 #include "memory_history.h"
 
-#include <c10/core/AllocatorConfig.h>
 #include <torch/csrc/profiler/combined_traceback.h>
 
 #include "bindings.h"
@@ -165,16 +164,15 @@ py::dict to_dict(const TraceEntry& entry, Stacks& stacks) {
 using Id = std::optional<c10::MempoolId_t>;
 
 // By torch.cuda's keys, and in its units: bytes, -1 for no limit.
-py::dict settings_in_force() {
-  using Config = c10::CachingAllocator::AcceleratorAllocatorConfig;
+py::dict to_dict(const NPUCachingAllocator::Settings& s) {
   py::dict settings;
-  settings["PYTORCH_NPU_ALLOC_CONF"] = NPUCachingAllocator::settings();
-  settings["max_split_size"] = static_cast<int64_t>(Config::max_split_size());
-  settings["garbage_collection_threshold"] = Config::garbage_collection_threshold();
-  settings["expandable_segments"] = Config::use_expandable_segments();
+  settings["PYTORCH_NPU_ALLOC_CONF"] = s.text;
+  settings["max_split_size"] = static_cast<int64_t>(s.max_split_size);
+  settings["garbage_collection_threshold"] = s.garbage_collection_threshold;
+  settings["expandable_segments"] = s.expandable_segments;
   py::dict divisions;
   size_t interval = 1;  // MB
-  for (const size_t division : Config::roundup_power2_divisions()) {
+  for (const size_t division : s.roundup_power2_divisions) {
     divisions[py::str(std::to_string(interval))] = division;
     interval *= 2;
   }
@@ -184,10 +182,12 @@ py::dict settings_in_force() {
 
 py::dict memory_snapshot(const Id& pool, bool include_traces) {
   std::vector<SegmentInfo> found;
+  NPUCachingAllocator::Settings settings;
   std::vector<std::vector<TraceEntry>> histories(static_cast<size_t>(device_count()));
   {
     py::gil_scoped_release no_gil;  // the pools' locks are also taken by threads that want the GIL
     found = NPUCachingAllocator::snapshot(-1, pool);
+    settings = NPUCachingAllocator::settings_in_force();
     for (size_t i = 0; include_traces && i < histories.size(); ++i)
       histories[i] = NPUCachingAllocator::history(static_cast<DeviceIndex>(i));
   }
@@ -206,7 +206,7 @@ py::dict memory_snapshot(const Id& pool, bool include_traces) {
   py::dict result;
   result["segments"] = segments;
   result["device_traces"] = traces;
-  result["allocator_settings"] = settings_in_force();
+  result["allocator_settings"] = to_dict(settings);
   result["external_annotations"] = py::list();
   return result;
 }

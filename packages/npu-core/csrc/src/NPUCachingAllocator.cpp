@@ -323,4 +323,13 @@ std::string settings() {
   return c10::CachingAllocator::getAllocatorSettings();
 }
 
+Settings settings_in_force() {
+  std::lock_guard lock(g_mutex);
+  read_settings_locked();
+  using Config = AcceleratorAllocatorConfig;
+  return {c10::CachingAllocator::getAllocatorSettings(), Config::max_split_size(),
+          Config::garbage_collection_threshold(), Config::use_expandable_segments(),
+          Config::roundup_power2_divisions()};
+}
+
 }  // namespace npu::NPUCachingAllocator

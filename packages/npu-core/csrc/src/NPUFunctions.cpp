@@ -156,11 +156,17 @@ void bind_device(DeviceIndex device) {
   g_context[device].store(true, std::memory_order_release);
 }
 
+BoundDevice::BoundDevice(DeviceIndex device) : before_(t_bound) { bind_device(device); }
+
+BoundDevice::~BoundDevice() {
+  if (before_ >= 0 && before_ != t_bound && cann().aclrtSetDevice(before_) == 0) t_bound = before_;
+}
+
 void synchronize() { synchronize(t_current); }
 
 void synchronize(DeviceIndex device) {
   bind_device(device);
-  if (C10_UNLIKELY(capturing())) refuse_in_capture("a wait for the device");
+  refuse_in_capture("a wait for the device", device);
   LaunchQueue* queue = LaunchQueue::started(device);
   if (queue) queue->flush();
   raise_after_wait(device, "aclrtSynchronizeDevice", cann().aclrtSynchronizeDevice());

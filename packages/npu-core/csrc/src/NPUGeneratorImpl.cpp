@@ -25,9 +25,9 @@ DeviceIndex index_or_current(DeviceIndex device) {
   return device;
 }
 
-// The random numbers of the graph that the current stream is captured into; null if it is not.
-std::shared_ptr<GraphRandom> of_the_graph() {
-  if (C10_LIKELY(!capturing()) || !current_stream_is_capturing()) return nullptr;
+// The random numbers of the graph that the device's current stream is captured into; null if it is not.
+std::shared_ptr<GraphRandom> of_the_graph(c10::Device device) {
+  if (C10_LIKELY(!capturing()) || !current_stream_is_capturing(device.index())) return nullptr;
   return captured_random();
 }
 
@@ -40,8 +40,8 @@ NPUGeneratorImpl::NPUGeneratorImpl(DeviceIndex device, uint64_t seed)
 }
 
 void NPUGeneratorImpl::set_current_seed(uint64_t seed) {
-  if (of_the_graph()) {
-    if (seed != current_seed()) refuse_in_capture("setting the seed of a generator");
+  if (of_the_graph(device())) {
+    if (seed != current_seed()) refuse_in_capture("setting the seed of a generator", device().index());
     return;
   }
   std::lock_guard lock(state_->mutex);
@@ -57,13 +57,13 @@ uint64_t NPUGeneratorImpl::seed() {
 
 void NPUGeneratorImpl::set_offset(uint64_t offset) {
   TORCH_CHECK_VALUE(offset % 4 == 0, "the offset of an npu generator is a multiple of 4, found ", offset);
-  if (auto random = of_the_graph()) return random->set_offset(*this, offset);
+  if (auto random = of_the_graph(device())) return random->set_offset(*this, offset);
   std::lock_guard lock(state_->mutex);
   state_->offset = offset;
 }
 
 uint64_t NPUGeneratorImpl::get_offset() const {
-  if (auto random = of_the_graph()) return random->offset(*this);
+  if (auto random = of_the_graph(device())) return random->offset(*this);
   return state_->read().second;
 }
 

@@ -102,24 +102,25 @@ void free_outside_pools(void* context) {
 
 bool capturing() noexcept { return g_captures.load(std::memory_order_relaxed) > 0; }
 
-bool current_stream_is_capturing() {
-  if (!capturing()) return false;
-  return stream_is_capturing(getCurrentNPUStream());
+bool current_stream_is_capturing() { return capturing() && current_stream_is_capturing(current_device()); }
+
+bool current_stream_is_capturing(DeviceIndex device) {
+  return capturing() && stream_is_capturing(getCurrentNPUStream(device));
 }
 
 bool stream_is_capturing(const NPUStream& stream) {
   if (!capturing() || !has_context(stream.device_index())) return false;
-  bind_device(stream.device_index());
+  const BoundDevice bound(stream.device_index());
   return status_of(stream.stream()) != ACL_MODEL_RI_CAPTURE_STATUS_NONE;
-}
-
-void refuse_in_capture(const char* what) {
-  if (capturing()) refuse_in_capture(what, getCurrentNPUStream());
 }
 
 void refuse_in_capture(const char* what, const NPUStream& stream) {
   TORCH_CHECK(!stream_is_capturing(stream), what,
               " cannot happen while a graph is captured. Move it out of the graph.");
+}
+
+void refuse_in_capture(const char* what, DeviceIndex device) {
+  if (C10_UNLIKELY(capturing())) refuse_in_capture(what, getCurrentNPUStream(device));
 }
 
 CapturedAllocation::CapturedAllocation(DeviceIndex device, c10::StreamId stream) {

@@ -54,8 +54,9 @@ class NPU_API NPUGraph final : public at::GraphImplInterface {
   std::shared_ptr<GraphRandom> random_;
 };
 
-// Whether work of the current stream is recorded into a graph.
+// Whether work of the current stream, of the current device or of `device`, is recorded into a graph.
 NPU_API bool current_stream_is_capturing();
+NPU_API bool current_stream_is_capturing(c10::DeviceIndex device);
 NPU_API bool stream_is_capturing(const NPUStream& stream);
 
 }  // namespace npu

@@ -21,10 +21,10 @@ struct StreamState;
 
 // Whether any capture goes on in this process. A relaxed load.
 bool capturing() noexcept;
-// Raises RuntimeError if the stream (default: the current one) is captured: `what` acts at once, and on no
-// replay.
-void refuse_in_capture(const char* what);
+// Raises RuntimeError if `stream`, or the current one of a device, is captured: `what` acts at once, and on
+// no replay.
 void refuse_in_capture(const char* what, const NPUStream& stream);
+void refuse_in_capture(const char* what, c10::DeviceIndex device);
 
 // Lets this thread make calls that a capture forbids although they do it no harm: allocations.
 class RelaxedCapture {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "NPUGraph.h"
 #include "activity.h"
 #include "capture.h"
 #include "npu/core/NPUEvent.h"
@@ -79,6 +80,9 @@ void enqueue(const CopyTask& task, const NPUStream& stream) {
 // there.
 void copy_between(CopyTask task) {
   const NPUStream from = getCurrentNPUStream(task.src_device), to = getCurrentNPUStream(task.dst_device);
+  // One would wait for the other, which a replay cannot.
+  if (C10_UNLIKELY(capturing()) && stream_is_capturing(from) != stream_is_capturing(to))
+    for (const NPUStream& one : {from, to}) refuse_in_capture("a copy from or to another device", one);
   task.peer = true;
   NPUEvent ready, done;
   ready.record(to);

@@ -3,13 +3,14 @@
 
 #include <map>
 #include <mutex>
+#include <string_view>
 
 namespace npu {
 namespace {
 
 struct Foreign {
-  std::mutex mutex;  // a leaf: nothing is called under it
-  std::map<std::pair<int, std::string>, int64_t> bytes;
+  std::mutex mutex;  // a leaf: no other lock is taken under it
+  std::map<std::pair<int, std::string_view>, int64_t> bytes;
 };
 
 Foreign& noted() {

@@ -10,7 +10,7 @@
 
 namespace npu {
 
-// `nbytes` more of it, or fewer if negative. Callable from any thread.
+// `nbytes` more of it, or fewer if negative. `what` has static storage. Callable from any thread.
 void note_foreign_memory(const char* what, int device, int64_t nbytes);
 
 // What for, and bytes, of one device.

@@ -171,7 +171,7 @@ at::Tensor& npu_format_cast_(at::Tensor& input, int64_t format, std::optional<in
   TORCH_CHECK(NPUCachingAllocator::get()->is_simple_data_ptr(storage.data_ptr()),
               "npu_format_cast_ cannot give other memory to a tensor that is shared with another process or "
               "library: npu_format_cast() makes a new tensor");
-  refuse_in_capture("npu_format_cast_, which gives other memory to a tensor,");
+  refuse_in_capture("npu_format_cast_, which gives other memory to a tensor,", input.device().index());
   const c10::DeviceGuard guard(input.device());
   c10::DataPtr laid_out = lay_out(input, static_cast<aclFormat>(to.number));
   // The cast reads the old memory on this stream, which need not be the one it was allocated on.

@@ -101,7 +101,7 @@ void set_captured_random(std::shared_ptr<GraphRandom> random) {
 }
 
 npu_philox draw_random(NPUGeneratorImpl& generator, uint64_t count) {
-  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) {
+  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing(generator.device().index())) {
     if (auto random = captured_random()) {
       // The operator reads what it is given when it is launched, whatever becomes of the graph meanwhile.
       thread_local std::shared_ptr<GraphRandom> kept;

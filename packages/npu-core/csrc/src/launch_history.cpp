@@ -93,7 +93,7 @@ Launched LaunchHistory::culprit(std::string_view message, const TaskKind& kind,
 std::vector<Launched> LaunchHistory::suspects(std::string_view message) const {
   if (const Entry* named = newest_named(message)) return {named->told()};
   std::vector<Launched> last;
-  for (uint64_t i = noted_; i > 0 && last.size() < std::min<uint64_t>(noted_, kTold);)
+  for (uint64_t i = noted_, n = std::min<uint64_t>(i, kTold); last.size() < n;)
     last.push_back(entries_[--i % kKept].told());
   return last;
 }

@@ -6,6 +6,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "device_pool.h"
@@ -29,6 +30,18 @@ NPU_API std::vector<c10::CachingDeviceAllocator::SegmentInfo> snapshot(
 // For all devices, also those that start later.
 NPU_API void record_history(const HistorySettings& settings, bool clear);
 NPU_API std::vector<MemoryHistory::Entry> history(DeviceIndex device);
+
+// The settings at one moment, by torch's names and in its units: bytes, SIZE_MAX for no limit. A division for
+// each power of two from 1 MB on.
+struct Settings {
+  std::string text;
+  size_t max_split_size;
+  double garbage_collection_threshold;
+  bool expandable_segments;
+  std::vector<size_t> roundup_power2_divisions;
+};
+NPU_API Settings settings_in_force();
+
 NPU_API void observe_out_of_memory(const OutOfMemoryObserver& observer);
 
 // Null for memory of another owner: an empty storage, foreign or received memory. A sent storage has one.

@@ -127,7 +127,7 @@ void restore(c10::StorageImpl* storage) {
               "address or writes to it needs the base format. Take a copy: torch_npu.npu_format_cast(x, 2)");
   const c10::DeviceGuard guard(storage->device());
   const DeviceIndex device = storage->device().index();
-  refuse_in_capture("taking or writing the memory of a tensor in a private format");
+  refuse_in_capture("taking or writing the memory of a tensor in a private format", device);
   // Work of any stream may read the blocks, and what follows there the rows: who asks for an address orders
   // nothing.
   synchronize(device);
@@ -182,7 +182,8 @@ c10::DataPtr lay_out(const at::Tensor& base, aclFormat format) {
 }
 
 void note_reader(const StorageFormat& format) {
-  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing()) format.captured = true;
+  if (C10_UNLIKELY(capturing()) && current_stream_is_capturing(format.memory.device().index()))
+    format.captured = true;
 }
 
 c10::Storage base_copy(const StorageFormat& format) {

@@ -1,6 +1,6 @@
 """Devices: counting, choosing, describing, waiting."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal
 from uuid import UUID
@@ -109,7 +109,7 @@ class DeviceProperties:
     """What CANN tells of a device; 0 or None where it does not tell. Sizes are bytes.
 
     `major` and `minor` are its architecture, 2201 as (22, 1); `multi_processor_count` counts AI cores. `uuid` is known
-    once the process has initialised the device.
+    once the process has initialised CANN, and counts for nothing when properties are compared.
     """
 
     name: str
@@ -120,7 +120,7 @@ class DeviceProperties:
     vector_core_num: int
     multi_processor_count: int
     L2_cache_size: int
-    uuid: UUID | None
+    uuid: UUID | None = field(compare=False)
 
 
 def get_device_properties(device_name: Device = None, *, device: Device = None) -> DeviceProperties:

@@ -48,7 +48,7 @@ int allocate(void** out, uint64_t size, aclrtMemMallocPolicy policy, uint64_t pa
                     : kind == Pages::huge || (kind == Pages::any && size >= kHugePage) ? kHugePage
                                                                                        : kAlignment;
     wanted = round_up(round_up(size, 32) + (kind == Pages::huge_1g ? 0 : padding), unit);
-    if (!(watching() & kWatchFaults) || !inject_allocation_fault()) *out = memory.allocate(wanted, unit);
+    if (!allocation_fails()) *out = memory.allocate(wanted, unit);
   }
   if (*out && (watching() & kWatchCheck)) note_allocated(*out, wanted);
   if (*out) return 0;

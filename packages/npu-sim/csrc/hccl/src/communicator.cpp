@@ -9,6 +9,7 @@
 #include "npu_sim/error.h"
 #include "npu_sim/machine.h"
 #include "npu_sim/queue.h"
+#include "npu_sim/watch.h"
 
 namespace npu_sim::hccl {
 namespace {
@@ -55,16 +56,18 @@ HcclResult find(HcclComm handle, const char* call, std::shared_ptr<Communicator>
       std::string(call) + ": the handle names no live communicator: it was destroyed or never created");
 }
 
-Communicator::Communicator(std::shared_ptr<Segment> segment, uint32_t rank, int device, std::string name,
-                           std::chrono::milliseconds timeout)
+Communicator::Communicator(std::shared_ptr<Segment> segment, uint32_t rank, Device& device,
+                           const Options& options)
     : rank(rank),
       size(segment->ranks()),
-      device(device),
-      name(std::move(name)),
-      timeout(timeout),
+      device(device.id),
+      name(options.name),
+      timeout(options.exec_timeout),
       sends(size),
       receives(size),
-      segment_(std::move(segment)) {}
+      segment_(std::move(segment)),
+      memory_(device.memory),
+      buffer_bytes_(options.buffer_bytes) {}
 
 Communicator::~Communicator() { leave(); }
 
@@ -95,13 +98,15 @@ HcclResult Communicator::attach(int physical_device, std::chrono::milliseconds c
   return HCCL_SUCCESS;
 }
 
-HcclResult Communicator::take_buffers(Device& device, uint64_t bytes) {
-  buffers_ = DeviceBlock(device.memory, device.memory.allocate(bytes, kHugePage));
+HcclResult Communicator::take_buffers(const char* call) {
+  std::lock_guard lock(mutex_);
   if (buffers_.address()) return HCCL_SUCCESS;
-  return fail(HCCL_E_MEMORY,
-              "device " + std::to_string(device.id) + " has no " + std::to_string(bytes >> 20) +
-                  " MB left for the communicator's buffers, which take 2 x HCCL_BUFFSIZE; free " +
-                  "memory, or set HCCL_BUFFSIZE to fewer MB");
+  if (!allocation_fails()) buffers_ = DeviceBlock(memory_, buffer_bytes_, kHugePage);
+  if (buffers_.address()) return HCCL_SUCCESS;
+  return refuse(HCCL_E_PTR, std::string(call) + ": npu:" + std::to_string(device) + " has no " +
+                                std::to_string(buffer_bytes_ >> 20) +
+                                " MB left for the buffers of the communicator " + name +
+                                ", which are 2 x HCCL_BUFFSIZE; free memory, or set fewer MB");
 }
 
 void Communicator::leave() {

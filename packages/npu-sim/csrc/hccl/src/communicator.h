@@ -18,7 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "npu_sim/device_memory.h"
+#include "config.h"
+#include "npu_sim/device.h"
 #include "npu_sim/handle_table.h"
 #include "segment.h"
 
@@ -40,8 +41,7 @@ struct Turn {
 
 class Communicator {
  public:
-  Communicator(std::shared_ptr<Segment> segment, uint32_t rank, int device, std::string name,
-               std::chrono::milliseconds timeout);
+  Communicator(std::shared_ptr<Segment> segment, uint32_t rank, Device& device, const Options& options);
   Communicator(const Communicator&) = delete;  // other ranks know this one by its slot
   ~Communicator();
 
@@ -54,9 +54,10 @@ class Communicator {
 
   // Makes this rank known and waits until all are.
   HcclResult attach(int physical_device, std::chrono::milliseconds connect_timeout);
-  // Takes the device memory through which CANN's communicators send and receive, which is theirs until they
-  // end. Operations here go through the segment, so nothing touches it; the device has that much less.
-  HcclResult take_buffers(Device& device, uint64_t bytes);
+  // Takes, once, the device memory through which CANN's communicators send and receive: by HCCL's published
+  // source in the first operation, and until the communicator ends. Operations here go through the segment,
+  // so nothing touches it; the device has that much less.
+  HcclResult take_buffers(const char* call);
   // What waits here stops, and other ranks learn that this one is gone.
   void leave();
   void suspend(bool on);
@@ -97,10 +98,12 @@ class Communicator {
   HcclResult reported(const char* call);
 
   const std::shared_ptr<Segment> segment_;
+  DeviceMemory& memory_;
+  const uint64_t buffer_bytes_;
   DeviceBlock buffers_;
   std::atomic<bool> left_{false};
   std::atomic<bool> suspended_{false};
-  std::mutex mutex_;                                            // lines and children
+  std::mutex mutex_;                                            // buffers, lines and children
   std::map<std::pair<uint64_t, uint32_t>, uint64_t> children_;  // how many there were
   std::condition_variable served_;
 };

@@ -112,7 +112,7 @@ void HcclCommConfigInit(HcclCommConfig* config) {
   config->hcclSymWinMaxMemSizePerRank = HCCL_DEFAULT_SYMMETRIC_MEMORY_STRIDE;
 }
 
-// Every field is known; those that steer links and buffers of real hardware change nothing here.
+// Every field is known; those that steer links of real hardware change nothing here.
 uint32_t HcclGetCommConfigCapability() { return HCCL_COMM_CONFIG_RESERVED; }
 
 // Reductions are deterministic whatever is set.

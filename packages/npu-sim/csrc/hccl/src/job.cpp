@@ -97,6 +97,7 @@ HcclResult enqueue_job(const std::shared_ptr<Communicator>& comm, const char* ca
                                    ": the stream belongs to npu:" + std::to_string(device_of(*stream)) +
                                    ", the communicator to npu:" + std::to_string(comm->device));
   for (const Operand& o : operands) NPU_SIM_HCCL_TRY(check_operand(call, o, comm->device));
+  NPU_SIM_HCCL_TRY(comm->take_buffers(call));
   const CallScope scope(call);
   if (capturing(*stream)) {
     // Turns are taken by each execution, when it starts.

@@ -45,10 +45,8 @@ HcclResult init(const char* call, uint32_t ranks, const HcclRootInfo* info, uint
   if (options.name.empty()) options.name = made_up_name(*info);
   std::shared_ptr<Segment> segment;
   NPU_SIM_HCCL_TRY(Segment::join(*info, ranks, &segment));
-  auto made =
-      std::make_shared<Communicator>(std::move(segment), rank, device.id, options.name, options.exec_timeout);
+  auto made = std::make_shared<Communicator>(std::move(segment), rank, device, options);
   NPU_SIM_HCCL_TRY(made->attach(device.physical_id, options.connect_timeout));
-  NPU_SIM_HCCL_TRY(made->take_buffers(device, options.buffer_bytes));
   Segment::close_root(*info);
   *comm = communicators().insert(made);
   return HCCL_SUCCESS;

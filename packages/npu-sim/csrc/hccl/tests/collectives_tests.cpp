@@ -182,15 +182,40 @@ TEST(Settings, BelongToOneCommunicator) {
   });
 }
 
-TEST(Memory, OfACommunicatorIsTheDevicesUntilItIsDestroyed) {
+constexpr uint64_t kBuffers = 2 * (2ULL << 20);  // HCCL_BUFFSIZE of environment.cpp, twice
+
+TEST(Memory, IsTakenByTheFirstOperationUntilTheCommunicatorIsDestroyed) {
   with_ranks(2, [](Rank& r) {
-    constexpr uint64_t kBuffers = 2 * (2ULL << 20);  // HCCL_BUFFSIZE of environment.cpp, twice
-    const uint64_t with = r.device->memory.used();
-    EXPECT_GE(with, kBuffers);
-    ASSERT_EQ(HcclBarrier(r.comm, r.handle), HCCL_SUCCESS);
-    ASSERT_EQ(r.finish(), 0);
+    const uint64_t before = r.device->memory.used();
+    for (int i = 0; i < 2; ++i) {
+      ASSERT_EQ(HcclBarrier(r.comm, r.handle), HCCL_SUCCESS);
+      ASSERT_EQ(r.finish(), 0);
+      EXPECT_EQ(r.device->memory.used() - before, kBuffers);
+    }
     ASSERT_EQ(HcclCommDestroy(r.comm), HCCL_SUCCESS);
-    EXPECT_EQ(with - r.device->memory.used(), kBuffers);
+    EXPECT_EQ(r.device->memory.used(), before);
+  });
+}
+
+TEST(Memory, ThatOneRankDoesNotFindIsItsErrorAndTheOthersTimeout) {
+  with_ranks(2, [](Rank& r) {
+    if (r.id == 0) {
+      ASSERT_EQ(HcclBarrier(r.comm, r.handle), HCCL_SUCCESS);
+      EXPECT_EQ(r.finish(), ACL_ERROR_RT_FFTS_PLUS_TIMEOUT);
+    } else {
+      DeviceMemory& memory = r.device->memory;
+      const DeviceBlock taken(memory, memory.total() - memory.used() - kBuffers / 2, 512);
+      ASSERT_NE(taken.address(), nullptr);
+      EXPECT_EQ(HcclBarrier(r.comm, r.handle), HCCL_E_PTR);
+      const std::string message = take_error_message();
+      EXPECT_NE(message.find("has no 4 MB left"), std::string::npos) << message;
+      HcclResult error = HCCL_SUCCESS;
+      while (error == HCCL_SUCCESS) {  // stays until the other has waited
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        ASSERT_EQ(HcclGetCommAsyncError(r.comm, &error), HCCL_SUCCESS);
+      }
+      EXPECT_EQ(error, HCCL_E_REMOTE);
+    }
   });
 }
 

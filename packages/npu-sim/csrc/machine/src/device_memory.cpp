@@ -35,8 +35,9 @@ int DeviceMemory::open(const std::string& name) {
   return 0;
 }
 
-void* DeviceMemory::allocate(uint64_t size, uint64_t alignment) {
+void* DeviceMemory::allocate(uint64_t size, uint64_t alignment, uint64_t* epoch) {
   std::unique_lock lock(mutex_);
+  if (epoch) *epoch = epoch_;
   auto offset = heap_.allocate(size, alignment);
   if (!offset) return nullptr;
   warm_ -= std::min(warm_, size);
@@ -47,6 +48,15 @@ void* DeviceMemory::allocate(uint64_t size, uint64_t alignment) {
 
 bool DeviceMemory::release(void* p) {
   std::unique_lock lock(mutex_);
+  return release_locked(p);
+}
+
+void DeviceMemory::release(void* p, uint64_t epoch) {
+  std::unique_lock lock(mutex_);
+  if (epoch == epoch_) release_locked(p);
+}
+
+bool DeviceMemory::release_locked(void* p) {
   Heap::Block merged{};
   auto size = heap_.release(offset(p), &merged);
   if (!size) return false;
@@ -87,7 +97,7 @@ uint64_t DeviceMemory::used() const {
 void DeviceMemory::clear() {
   std::unique_lock lock(mutex_);
   heap_ = Heap(heap_.size());
-  epoch_.fetch_add(1, std::memory_order_relaxed);
+  ++epoch_;
   warm_ = 0;
   punch(0, heap_.size());
 }

@@ -48,7 +48,7 @@ HandleTable<Condition>& conditions() {
 
 int Condition::allocate() {
   constexpr uint64_t kBytes = 512;
-  block_ = DeviceBlock(device_.memory, device_.memory.allocate(kBytes, kBytes));
+  block_ = DeviceBlock(device_.memory, kBytes, kBytes);
   if (!address())
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "npu:" + std::to_string(device_.id) + " has no " + std::to_string(kBytes) + " bytes left");

@@ -27,12 +27,12 @@ namespace {
 // Pages of a device's file. They return to the device when neither a handle nor a mapping is left.
 class Physical {
  public:
-  Physical(Device& device, void* memory, uint64_t size)
+  Physical(Device& device, DeviceBlock block, uint64_t size)
       : device(device),
         size(size),
         file(device.memory.file()),
-        offset(device.memory.offset(memory)),
-        block_(device.memory, memory) {}
+        offset(device.memory.offset(block.address())),
+        block_(std::move(block)) {}
   // Pages of another process's device, through its open `file`.
   Physical(Device& device, int file, uint64_t offset, uint64_t size)
       : device(device), size(size), file(file), offset(offset) {}
@@ -123,14 +123,14 @@ int release_address(void* address) {
 int allocate_physical(int device, uint64_t size, aclrtDrvMemHandle* handle) {
   Device* d = nullptr;
   if (int code = open_device(device, &d)) return code;
-  const bool fails = (watching() & kWatchFaults) && inject_allocation_fault();
-  void* memory = fails ? nullptr : d->memory.allocate(size, kHugePage);
-  if (!memory)
+  DeviceBlock block;
+  if (!allocation_fails()) block = DeviceBlock(d->memory, size, kHugePage);
+  if (!block.address())
     return fail(ACL_ERROR_RT_MEMORY_ALLOCATION,
                 "npu:" + std::to_string(device) + " has no " + std::to_string(size) +
                     " bytes left: " + std::to_string(d->memory.used()) + " of " +
                     std::to_string(d->memory.total()) + " are in use");
-  *handle = handles().insert(std::make_shared<Physical>(*d, memory, size));
+  *handle = handles().insert(std::make_shared<Physical>(*d, std::move(block), size));
   return 0;
 }
 

@@ -26,10 +26,12 @@ class NPU_SIM_API DeviceMemory {
   // Maps the shadow. An aclError, with a message, if the host refuses. /proc shows the memory as `name`.
   int open(const std::string& name);
 
-  // Null, with no message, when the device has no such free range.
-  void* allocate(uint64_t size, uint64_t alignment);
+  // Null, with no message, when the device has no such free range. Tells the epoch that it belongs to.
+  void* allocate(uint64_t size, uint64_t alignment, uint64_t* epoch = nullptr);
   // False for an address that no live allocation starts at.
   bool release(void* p);
+  // Nothing if the allocation belongs to an older epoch: something else may lie there now.
+  void release(void* p, uint64_t epoch);
   bool owns(const void* p, uint64_t nbytes) const;
   // Bytes that the allocation starting at `p` holds; 0 if none starts there.
   uint64_t allocation_size(const void* p) const;
@@ -43,12 +45,11 @@ class NPU_SIM_API DeviceMemory {
   char* base() const { return base_; }
   int file() const { return file_; }
 
-  // Frees everything, as a device reset does. What was allocated before belongs to an older epoch: releasing
-  // it must not free what lies there now.
+  // Frees everything, as a device reset does, and begins a new epoch.
   void clear();
-  uint64_t epoch() const { return epoch_.load(std::memory_order_relaxed); }
 
  private:
+  bool release_locked(void* p);
   void punch(uint64_t offset, uint64_t size);
 
   char* const base_;
@@ -57,16 +58,16 @@ class NPU_SIM_API DeviceMemory {
   Heap heap_;
   uint64_t warm_ = 0;  // bytes freed since the last punch that may still be resident
   std::atomic<uint64_t> peak_{0};
-  std::atomic<uint64_t> epoch_{0};
+  uint64_t epoch_ = 0;
 };
 
 // An allocation that ends with this object, unless a reset of the device ended it before.
 class NPU_SIM_API DeviceBlock {
  public:
   DeviceBlock() = default;
-  // Takes over what `memory` allocated at `address`; null is none.
-  DeviceBlock(DeviceMemory& memory, void* address)
-      : memory_(&memory), address_(address), epoch_(memory.epoch()) {}
+  // Has no address when the device has no such free range.
+  DeviceBlock(DeviceMemory& memory, uint64_t size, uint64_t alignment)
+      : memory_(&memory), address_(memory.allocate(size, alignment, &epoch_)) {}
   DeviceBlock(const DeviceBlock&) = delete;  // owns the allocation
   DeviceBlock(DeviceBlock&& other) noexcept { *this = std::move(other); }
   DeviceBlock& operator=(DeviceBlock&& other) noexcept {
@@ -76,14 +77,14 @@ class NPU_SIM_API DeviceBlock {
     return *this;
   }
   ~DeviceBlock() {
-    if (address_ && epoch_ == memory_->epoch()) memory_->release(address_);
+    if (address_) memory_->release(address_, epoch_);
   }
   void* address() const { return address_; }
 
  private:
   DeviceMemory* memory_ = nullptr;
+  uint64_t epoch_ = 0;  // before address_, whose allocation tells it
   void* address_ = nullptr;
-  uint64_t epoch_ = 0;
 };
 
 }  // namespace npu_sim

@@ -57,7 +57,8 @@ struct KernelCost {
 };
 NPU_SIM_API void note_cost(const KernelCost& cost);
 
-// Whether the `n`-th allocation is to fail.
 NPU_SIM_API bool inject_allocation_fault();
+// Whether an allocation that begins now is to fail, by a rule of NPU_SIM_FAULTS.
+inline bool allocation_fails() { return (watching() & kWatchFaults) && inject_allocation_fault(); }
 
 }  // namespace npu_sim

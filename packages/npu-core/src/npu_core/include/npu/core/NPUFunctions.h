@@ -46,6 +46,17 @@ NPU_API bool in_bad_fork() noexcept;
 // init() and, for this thread, aclrtSetDevice(device) if CANN's current device differs. To be called before
 // any CANN call that works on the thread's device; the launch threads are bound already.
 NPU_API void bind_device(DeviceIndex device);
+// The same until the end of a scope, within one that bound another device.
+class NPU_API BoundDevice {
+ public:
+  explicit BoundDevice(DeviceIndex device);
+  ~BoundDevice();
+  BoundDevice(const BoundDevice&) = delete;  // binds back once
+  BoundDevice& operator=(const BoundDevice&) = delete;
+
+ private:
+  const DeviceIndex before_;
+};
 
 // Waits for everything enqueued on the device (or the current one), then raises its first error.
 NPU_API void synchronize();
