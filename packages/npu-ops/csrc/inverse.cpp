@@ -33,6 +33,13 @@
 namespace npu::ops {
 namespace {
 
+// A copy in column-major order.
+at::Tensor columns(const at::Tensor& a) {
+  at::Tensor copy = empty(a.transpose(-2, -1).sizes(), a.scalar_type()).transpose(-2, -1);
+  device_copy(copy, a);
+  return copy;
+}
+
 struct inv_ex_op {
   using Meta = at::meta::structured_linalg_inv_ex;
   static constexpr const char* name = "linalg_inv_ex";
@@ -44,11 +51,13 @@ struct inv_ex_op {
     check_soc(name, "inverts no matrices");
     const at::Tensor &out = k.out(0, 0), &info = k.out(1, 0);
     if (a.numel() == 0) return fill_value(info, 0);
-    const at::Tensor bad = singular(a);
-    launch<aclnnInverse>(without(a, bad), out);
+    // torch finds determinants by the pivots of the transpose of a contiguous matrix, inverses by its own; a
+    // zero that rounding leaves among these only ends in an error.
+    const at::Tensor none = no_pivots(a.is_contiguous() ? columns(a) : a);
+    launch<aclnnInverse>(without(a, none), out);
     at::Tensor result = out;
-    result.masked_fill_(bad.unsqueeze(-1).unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
-    device_copy(info, info_of(a, bad));
+    result.masked_fill_(none.unsqueeze(-1).unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
+    device_copy(info, info_of(a, singular(a, none)));
     if (check) at::_linalg_check_errors(info, "linalg.inv_ex", a.dim() == 2);
   }
 };
@@ -66,9 +75,7 @@ std::tuple<at::Tensor&, at::Tensor&> inv_ex_out(const at::Tensor& a, bool check,
 // number is its own factors. Column-major, as torch has factors.
 struct Unfactored {
   at::Tensor lu, pivots;
-  explicit Unfactored(const at::Tensor& a, const at::Tensor& bad = {})
-      : lu(empty(a.transpose(-2, -1).sizes(), a.scalar_type()).transpose(-2, -1)) {
-    device_copy(lu, a);
+  explicit Unfactored(const at::Tensor& a, const at::Tensor& bad = {}) : lu(columns(a)) {
     const at::IntArrayRef sizes = a.sizes().slice(0, a.dim() - 1);
     const bool told = bad.defined() && a.size(-1) > 1;
     // Behind a number that nobody reads, which tells such pivots from those that say nothing.
@@ -172,7 +179,7 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
     x.zero_();
     info = at::zeros(batch, a.options().dtype(at::kInt));
   } else {
-    const at::Tensor bad = singular(a), safe = without(a, bad);
+    const at::Tensor bad = singular(a, no_pivots(a)), safe = without(a, bad);
     const at::Tensor found = solved(left ? safe : safe.transpose(-2, -1), rhs);
     info = info_of(a, bad);
     at::where_out(x, bad.unsqueeze(-1).unsqueeze(-1),

@@ -2,13 +2,19 @@
 #include "matrices.h"
 
 #include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
+#include <ATen/ops/div.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/logical_not.h>
+#include <ATen/ops/lt.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/nan_to_num.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 
 #include <limits>
@@ -19,12 +25,22 @@
 
 namespace npu::ops {
 
-at::Tensor singular(const at::Tensor& a) {
+at::Tensor no_pivots(const at::Tensor& a) {
   const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
   const at::Tensor sign = empty(batch, a.scalar_type()), logarithm = empty(batch, a.scalar_type());
   launch<aclnnSlogdet>(a, sign, logarithm);
-  // Not the sign, which NaNs leave at 0 too: torch inverts and solves with those.
-  return at::eq(logarithm, -std::numeric_limits<double>::infinity());
+  return at::eq(sign, 0);
+}
+
+// The logarithm of a zero beside an infinity is NaN, as that of NaN. Pivots are NaN where a matrix is, and
+// where infinities meet in a row or a column; each counts there as much as no finite numbers do.
+at::Tensor singular(const at::Tensor& a, const at::Tensor& none) {
+  constexpr double kOne = 0x1p60;
+  const double most =
+      a.scalar_type() == at::kDouble ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  const at::Tensor count = at::nan_to_num(at::div(a, most), 2 * kOne, kOne, kOne);
+  const at::Tensor lines = at::maximum(at::sum(count, -1), at::sum(count, -2));
+  return at::lt(at::amax(lines, -1), 1.5 * kOne).logical_and_(none);
 }
 
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {

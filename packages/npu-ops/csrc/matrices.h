@@ -10,11 +10,14 @@ namespace npu::ops {
 
 constexpr DtypeSet kMatrix = dtypes("f");
 
-// Whether each matrix of `a` has a zero among its pivots: bool, without the last two dimensions.
-at::Tensor singular(const at::Tensor& a);
+// Whether each matrix of `a` has a zero or a NaN among its pivots, for which CANN's operators may end in an
+// error: bool, without the last two dimensions.
+at::Tensor no_pivots(const at::Tensor& a);
 
-// `a` with the identity in place of the matrices that `bad` names, which CANN's operators may end in an error
-// for.
+// Which of those have a zero: torch inverts and solves with the others.
+at::Tensor singular(const at::Tensor& a, const at::Tensor& none);
+
+// `a` with the identity in place of the matrices that `bad` names.
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
 
 // LAPACK's `info` of each matrix: the size of those that `bad` names, and 0. Which pivot it was CANN does not

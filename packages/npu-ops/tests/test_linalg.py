@@ -23,6 +23,7 @@ ENTRIES = [
     "cholesky_solve",
     "cholesky_inverse",
 ]
+INF, NAN = float("inf"), float("nan")
 SINGULAR = torch.tensor([[[2.0, 1.0], [1.0, 3.0]], [[1.0, 2.0], [2.0, 4.0]], [[0.0, 1.0], [1.0, 0.0]]])
 
 
@@ -126,6 +127,52 @@ def test_singular_matrices_are_told_of_and_the_others_inverted() -> None:
             f(SINGULAR.npu())
     with pytest.raises(torch.linalg.LinAlgError):
         torch.linalg.inv_ex(SINGULAR.npu(), check_errors=True)
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[INF, 0.0], [0.0, 0.0]],
+        [[0.0, 0.0], [0.0, -INF]],
+        [[INF, 1.0], [1.0, 0.0]],
+        [[-INF, 0.0, 0.0], [0.0, INF, 0.0], [0.0, 0.0, 0.0]],
+        [[INF, 0.0], [0.0, 2.0]],
+        [[INF, INF], [INF, INF]],
+        [[INF, INF], [1.0, 1.0]],
+        [[1.0, INF], [1.0, -INF]],
+        [[NAN, 0.0], [0.0, 0.0]],
+        [[1.0, 0.0], [0.0, NAN]],
+        [[INF]],
+        [[NAN]],
+        [[3e38, 3e38], [3e38, 3e38]],
+    ],
+)
+def test_matrices_that_are_not_finite_are_as_singular_as_on_the_cpu(matrix: list[list[float]]) -> None:
+    a = torch.tensor(matrix)
+    batch = torch.stack([a, torch.eye(len(a)) * 2])
+    for one in (a, a.mT.contiguous().mT, batch):
+        wanted, info = torch.linalg.inv_ex(one)
+        found, told = torch.linalg.inv_ex(one.npu())
+        assert torch.equal(told.cpu().bool(), info.bool())
+        fine = (info == 0)[..., None, None].expand_as(wanted)
+        torch.testing.assert_close(found.cpu()[fine], wanted[fine], equal_nan=True)
+        _, told = torch.linalg.solve_ex(one.npu(), one.npu())
+        assert torch.equal(told.cpu().bool(), torch.linalg.solve_ex(one, one)[1].bool())
+        if info.any():
+            for f in (torch.linalg.inv, lambda t: torch.linalg.solve(t, t)):
+                with pytest.raises(torch.linalg.LinAlgError, match="singular"):
+                    f(one.npu())
+    assert (torch.ones(2).npu() + 1).tolist() == [2.0, 2.0]
+
+
+def test_matrices_that_rounding_makes_singular_are_the_cpus() -> None:
+    torch.manual_seed(0)
+    a = torch.randint(-9, 9, (200, 3, 3)).float() / 7
+    a[:, 2] = a[:, 0] * 3 - a[:, 1] * 1.7
+    for one in (a, a.mT.contiguous().mT):
+        wanted = torch.linalg.inv_ex(one)[1].bool()
+        assert 0 < wanted.sum() < len(a)
+        assert torch.equal(torch.linalg.inv_ex(one.npu())[1].cpu().bool(), wanted)
 
 
 def test_pivots_of_many_swaps_and_of_copied_stand_ins() -> None:
