@@ -2,7 +2,8 @@
 // torch.nn.functional.linear_cross_entropy with options: a few rows at a time are multiplied and reduced, so
 // that the logits of a whole batch never exist. PyTorch's own takes 20 launches for each piece, and pieces
 // as small as the user likes; these take 8, and no piece is so small that it saves nothing. Halves are summed
-// in float32 and rounded once, gradients too, which PyTorch's Python would round before it scales them.
+// in float32 and rounded once, gradients too. What is kept for the backward pass is never wider than the
+// operands are.
 #include <ATen/FuncTorchTLS.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Reduction.h>
@@ -11,7 +12,6 @@
 #include <ATen/ops/_log_softmax.h>
 #include <ATen/ops/_log_softmax_backward_data.h>
 #include <ATen/ops/addmm.h>
-#include <ATen/ops/div.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mm.h>
@@ -30,7 +30,6 @@
 #include "autocast.h"
 #include "derivatives.h"
 #include "dtypes.h"
-#include "tensors.h"
 
 namespace npu::ops {
 namespace {
@@ -49,7 +48,7 @@ struct Operands {
   int64_t ignored, rows;
 
   int64_t batch() const { return input.size(0); }
-  at::Tensor part(int64_t from, int64_t size) const { return cast(input.narrow(0, from, size), wide); }
+  at::Tensor part(int64_t from, int64_t size) const { return input.narrow(0, from, size).to(wide); }
   // The logarithms of the probabilities of the classes, for some rows.
   at::Tensor logarithms(const at::Tensor& x) const {
     return at::_log_softmax(bias ? at::addmm(*bias, x, weight.t()) : at::mm(x, weight.t()), 1, false);
@@ -60,19 +59,47 @@ struct Operands {
   }
 };
 
+// Gradients, summed piece by piece. Those of weight and bias are in the dtype of sums until they are rounded.
+struct Gradients {
+  at::Tensor input, weight, bias;
+  bool of_input, of_weight, of_bias;
+
+  bool none() const { return !of_input && !of_weight && !of_bias; }
+  // Adds those of some rows, `x`, from the gradients of their logits.
+  void add(Operands& o, int64_t from, const at::Tensor& x, const at::Tensor& logits) {
+    if (of_input) {
+      if (!input.defined()) input = at::empty(o.input.sizes(), o.input.options());
+      at::Tensor here = input.narrow(0, from, x.size(0));
+      here.scalar_type() == o.wide ? at::mm_out(here, logits, o.weight)
+                                   : here.copy_(at::mm(logits, o.weight));
+    }
+    if (from + x.size(0) == o.batch()) o.weight.reset();  // of halves a copy, and this was its last use
+    if (of_weight) weight.defined() ? weight.addmm_(logits.t(), x) : weight = at::mm(logits.t(), x);
+    if (of_bias) {
+      const at::Tensor sum = at::sum(logits, 0);
+      bias.defined() ? bias.add_(sum) : bias = sum;
+    }
+  }
+};
+
 bool present(const MaybeTensor& t) { return t && t->defined(); }
 
 // Whether CANN's operators take the operands. Halves are summed in float32 even where PyTorch's default for a
-// device it does not know is the halves' own dtype: the CPU's default is float32 too.
+// device it does not know is the halves' own dtype: the CPU's default is float32 too, which is why it takes
+// other operands in any dtype then, as autocast leaves them.
 bool taken(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& target,
            const MaybeTensor& bias, const MaybeTensor& classes, c10::ScalarType wide) {
   const auto dtype = input.scalar_type();
-  auto alike = [&](const at::Tensor& t) { return t.device() == input.device() && t.scalar_type() == dtype; };
+  auto fits = [&](const at::Tensor& t) {
+    const auto own = t.scalar_type();
+    return t.device() == input.device() &&
+           (own == at::kFloat || own == at::kHalf || (own == at::kBFloat16 && soc_has_bfloat16()));
+  };
   const bool halves = at::isReducedFloatingType(dtype) && (wide == dtype || wide == at::kFloat);
-  return (halves || (dtype == at::kFloat && wide == at::kFloat)) && input.dim() == 2 && weight.dim() == 2 &&
-         target.dim() == 1 && target.scalar_type() == at::kLong && target.device() == input.device() &&
-         alike(weight) && (!present(bias) || alike(*bias)) && (!present(classes) || alike(*classes)) &&
-         (dtype != at::kBFloat16 || soc_has_bfloat16());
+  return (halves || (dtype == at::kFloat && wide == at::kFloat && weight.scalar_type() == dtype)) &&
+         input.dim() == 2 && weight.dim() == 2 && target.dim() == 1 && target.scalar_type() == at::kLong &&
+         target.device() == input.device() && fits(input) && fits(weight) &&
+         (!present(bias) || fits(*bias)) && (!present(classes) || fits(*classes));
 }
 
 // Undefined `input` where they are not taken: then PyTorch's own does it, and words what it refuses.
@@ -82,10 +109,10 @@ Operands operands(const at::Tensor& input, const at::Tensor& weight, const at::T
   if (!taken(input, weight, target, bias, classes, wide)) return {};
   wide = at::kFloat;
   const int64_t row = std::max<int64_t>(weight.size(0), 1) * static_cast<int64_t>(c10::elementSize(wide));
-  Operands o{input, target, cast(weight, wide), {}, std::nullopt, wide, ignored, 1};
+  Operands o{input, target, weight.to(wide), {}, std::nullopt, wide, ignored, 1};
   o.rows = std::max({int64_t{1}, rows / kMatrices, kSmall / row});
-  if (present(bias)) o.bias = cast(*bias, wide);
-  o.classes = present(classes) ? cast(*classes, wide) : at::full({weight.size(0)}, 1, o.weight.options());
+  if (present(bias)) o.bias = bias->to(wide);
+  o.classes = present(classes) ? classes->to(wide) : at::full({weight.size(0)}, 1, o.weight.options());
   return o;
 }
 
@@ -126,7 +153,9 @@ void pytorchs(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
 }
 
-// Arguments of _linear_cross_entropy_batch_chunked; those of the other operator are the first five of them.
+// Arguments of _linear_cross_entropy_batch_chunked, whose derivative is PyTorch's: it multiplies what the
+// forward pass has computed by the gradient of the loss; those of the other operator are the first five of
+// them.
 enum : size_t { kInput, kWeight, kTarget, kBias, kClasses, kReduction, kIgnored, kSmoothing, kChunk };
 constexpr size_t kWide = 10, kOfInput = 12, kOfWeight = 13, kOfBias = 14, kChunkedCount = 15;
 enum : size_t { kRowsIgnored = 5, kRowsChunk, kRowsPolicy, kRowsWide, kRowsCount };
@@ -140,56 +169,53 @@ void chunked(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Sta
   Arguments a(*stack, kChunkedCount);
   const at::Tensor input = a.tensor(kInput);
   const c10::DeviceGuard guard(input.device());
-  const NoAutocast exact;
-  const bool of_input = a[kOfInput].toBool(), of_weight = a[kOfWeight].toBool(),
-             of_bias = a[kOfBias].toBool(), mean = a[kReduction].toStringView() == "mean";
+  Gradients grads{
+      .of_input = a[kOfInput].toBool(), .of_weight = a[kOfWeight].toBool(), .of_bias = a[kOfBias].toBool()};
+  const bool mean = a[kReduction].toStringView() == "mean";
   Operands o;
   // A gradient that was not asked for when a graph was traced and is now: PyTorch's refuses.
   auto late = [](bool asked, const MaybeTensor& t) {
     return !asked && present(t) && t->requires_grad() && at::GradMode::is_enabled();
   };
   if ((mean || a[kReduction].toStringView() == "sum") && a[kSmoothing].toDouble() <= 0 && input.size(0) > 0 &&
-      !late(of_input, input) && !late(of_weight, a.tensor(kWeight)) && !late(of_bias, a.maybe(kBias)))
+      !late(grads.of_input, input) && !late(grads.of_weight, a.tensor(kWeight)) &&
+      !late(grads.of_bias, a.maybe(kBias)))
     o = operands(a, kIgnored, kChunk, kWide);
   if (!o.input.defined()) return pytorchs(op, stack);
-  const auto dtype = input.scalar_type();
+  const NoAutocast exact;
   const bool whole = o.rows >= o.batch();  // in one piece the loss divides by itself
-  const at::Tensor one =
+  at::Tensor one =
       mean && !whole ? weigh_for_mean(o, present(a.maybe(kClasses))) : at::full({}, 1, o.weight.options());
   const auto reduce = mean && whole ? at::Reduction::Mean : at::Reduction::Sum;
-  at::Tensor loss,
-      input_grad = at::empty(of_input ? input.sizes() : at::IntArrayRef({0, 0}), input.options()),
-      weight_grad, bias_grad;
-  auto add = [](at::Tensor& sum, const at::Tensor& t) { sum.defined() ? sum.add_(t) : sum = t; };
+  at::Tensor loss;
   o.pieces([&](int64_t from, int64_t size) {
     const at::Tensor x = o.part(from, size), y = o.target.narrow(0, from, size), logs = o.logarithms(x);
     const auto [part, total] = at::nll_loss_forward(logs, y, o.classes, reduce, o.ignored);
-    add(loss, part);
-    if (!of_input && !of_weight && !of_bias) return;
+    loss.defined() ? loss.add_(part) : loss = part;
+    if (grads.none()) return;
     const at::Tensor back = at::nll_loss_backward(one, logs, y, o.classes, reduce, o.ignored, total);
-    const at::Tensor grad = at::_log_softmax_backward_data(back, logs, 1, o.wide);
-    if (of_input) {
-      at::Tensor here = input_grad.narrow(0, from, size);
-      dtype == o.wide ? at::mm_out(here, grad, o.weight) : here.copy_(at::mm(grad, o.weight));
-    }
-    if (of_weight)
-      weight_grad.defined() ? weight_grad.addmm_(grad.t(), x) : weight_grad = at::mm(grad.t(), x);
-    if (of_bias) add(bias_grad, at::sum(grad, 0));
+    grads.add(o, from, x, at::_log_softmax_backward_data(back, logs, 1, o.wide));
+    if (mean && whole) one = total.div(total);
   });
-  if (mean && !whole) loss = loss.mul_(one);
-  auto given = [&](bool asked, const at::Tensor& t, at::IntArrayRef none) {
-    return asked ? cast(t, dtype) : at::empty(none, input.options());
+  if (mean) {  // NaN where no row counts, whose own gradients are 0
+    if (!whole) loss = loss.mul_(one);
+    if (grads.of_input) grads.input.mul_(one.to(input.scalar_type()));
+    if (grads.of_weight) grads.weight.mul_(one);
+    if (grads.of_bias) grads.bias.mul_(one);
+  }
+  auto given = [&](const at::Tensor& t, at::IntArrayRef none) {
+    return t.defined() ? t.to(input.scalar_type()) : at::empty(none, input.options());
   };
-  a.give(cast(loss, dtype), input_grad, given(of_weight, weight_grad, {0, 0}),
-         given(of_bias, bias_grad, {0}));
+  a.give(loss.to(input.scalar_type()), given(grads.input, {0, 0}), given(grads.weight, {0, 0}),
+         given(grads.bias, {0}));
 }
 
 void chunked_rows(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Stack* stack) {
   Arguments a(*stack, kRowsCount);
   const c10::DeviceGuard guard(a.tensor(kInput).device());
-  const NoAutocast exact;
   const Operands o = operands(a, kRowsIgnored, kRowsChunk, kRowsWide);
   if (!o.input.defined()) return pytorchs(op, stack);
+  const NoAutocast exact;
   const at::Tensor losses = at::empty({o.batch()}, o.input.options());
   o.pieces([&](int64_t from, int64_t size) {
     const at::Tensor logs = o.logarithms(o.part(from, size));
@@ -204,31 +230,14 @@ void chunked_rows(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit
 
 bool derived(const MaybeTensor& t) { return present(t) && t->requires_grad() && at::GradMode::is_enabled(); }
 
-bool is_derived(const Arguments& a, size_t wide) {
+bool is_derived(const Arguments& a) {
   return (derived(a.tensor(kInput)) || derived(a.tensor(kWeight)) || derived(a.maybe(kBias))) &&
          taken(a.tensor(kInput), a.tensor(kWeight), a.tensor(kTarget), a.maybe(kBias), a.maybe(kClasses),
-               a.dtype(wide));
-}
-
-// The operands in float32, by an operator that has a derivative: gradients are rounded when they leave it.
-void widen(const Arguments& a, size_t wide) {
-  for (const size_t i : {kInput, kWeight, kBias, kClasses})
-    if (const MaybeTensor t = a.maybe(i); present(t)) a[i] = t->to(at::kFloat);
-  a[wide] = at::kFloat;
-}
-
-// PyTorch's derivative, which multiplies what the forward pass has kept by the gradient of the loss.
-void chunked_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
-  const Arguments a(*stack, kChunkedCount);
-  const auto dtype = a.tensor(kInput).scalar_type();
-  const bool halves = at::isReducedFloatingType(dtype) && is_derived(a, kWide);
-  if (halves) widen(a, kWide);
-  op.redispatchBoxed(torchs_autograd(keys), stack);
-  if (halves) a[0] = a.tensor(0).to(dtype);
+               a.dtype(kRowsWide));
 }
 
 // The losses of rows, whose gradients are computed when those of the losses are known: from the logits once
-// more. All in float32.
+// more.
 struct Rows : torch::autograd::Function<Rows> {
   using Context = torch::autograd::AutogradContext;
   using List = torch::autograd::variable_list;
@@ -236,12 +245,14 @@ struct Rows : torch::autograd::Function<Rows> {
   static at::Tensor forward(Context* context, const at::Tensor& input, const at::Tensor& weight,
                             const MaybeTensor& bias, const c10::OperatorHandle& op, const Arguments& a,
                             torch::jit::Stack* stack) {
-    const at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({input.detach(), weight.detach(), a.tensor(kTarget),
-                                present(bias) ? bias->detach() : at::Tensor(),
-                                a.maybe(kClasses).value_or(at::Tensor())});
+    // Detached above the key ADInplaceOrView, they share the version by which a later change is noticed; and
+    // they do not hold on to the parameter that a weight may be a view of.
+    auto kept = [](const MaybeTensor& t) { return present(t) ? t->detach() : at::Tensor(); };
+    context->save_for_backward(
+        {kept(input), kept(weight), kept(a.tensor(kTarget)), kept(bias), kept(a.maybe(kClasses))});
     context->saved_data["ignored"] = a[kRowsIgnored];
     context->saved_data["rows"] = a[kRowsChunk];
+    const at::AutoDispatchBelowADInplaceOrView guard;
     op.callBoxed(stack);
     return torch::jit::pop(*stack).toTensor();
   }
@@ -252,27 +263,30 @@ struct Rows : torch::autograd::Function<Rows> {
     const NoAutocast exact;
     const List kept = context->get_saved_variables();
     auto maybe = [](const at::Tensor& t) { return t.defined() ? MaybeTensor(t) : std::nullopt; };
-    const Operands o =
+    Operands o =
         operands(kept[0], kept[1], kept[2], maybe(kept[3]), maybe(kept[4]),
                  context->saved_data["ignored"].toInt(), context->saved_data["rows"].toInt(), at::kFloat);
-    const bool of_input = context->needs_input_grad(0), of_weight = context->needs_input_grad(1),
-               of_bias = o.bias && context->needs_input_grad(2);
+    Gradients found{.of_input = context->needs_input_grad(0),
+                    .of_weight = context->needs_input_grad(1),
+                    .of_bias = o.bias && context->needs_input_grad(2)};
     const at::Tensor total = at::full({}, 1, o.weight.options());  // which CANN wants and does not read
-    at::Tensor input_grad, weight_grad, bias_grad;
-    if (of_input) input_grad = at::empty(o.input.sizes(), o.input.options());
-    if (of_weight) weight_grad = at::zeros(o.weight.sizes(), o.weight.options());
-    if (of_bias) bias_grad = at::zeros(o.bias->sizes(), o.bias->options());
+    const at::Tensor of_losses = grads[0].to(o.wide);
     o.pieces([&](int64_t from, int64_t size) {
       const at::Tensor x = o.part(from, size), y = o.target.narrow(0, from, size), logs = o.logarithms(x);
-      const at::Tensor back = at::nll_loss_backward(grads[0].narrow(0, from, size), logs, y, o.classes,
+      const at::Tensor back = at::nll_loss_backward(of_losses.narrow(0, from, size), logs, y, o.classes,
                                                     at::Reduction::None, o.ignored, total);
-      const at::Tensor grad = at::_log_softmax_backward_data(back, logs, 1, o.wide);
-      at::Tensor here = of_input ? input_grad.narrow(0, from, size) : at::Tensor();
-      if (of_input) at::mm_out(here, grad, o.weight);
-      if (of_weight) weight_grad.addmm_(grad.t(), x);
-      if (of_bias) bias_grad.add_(at::sum(grad, 0));
+      found.add(o, from, x, at::_log_softmax_backward_data(back, logs, 1, o.wide));
     });
-    return {input_grad, weight_grad, bias_grad, {}, {}, {}};
+    auto given = [](bool asked, const at::Tensor& t, const at::Tensor& like) {
+      if (!asked) return at::Tensor();
+      return t.defined() ? t.to(like.scalar_type()) : at::zeros(like.sizes(), like.options());
+    };
+    return {given(found.of_input, found.input, kept[0]),
+            given(found.of_weight, found.weight, kept[1]),
+            given(found.of_bias, found.bias, kept[3]),
+            {},
+            {},
+            {}};
   }
 };
 
@@ -289,18 +303,31 @@ bool transformed() {
   return false;
 }
 
+// Whether PyTorch's own derivative is to do it, or to say that it does not: graphs with sizes that are not
+// numbers, torch.func, and derivatives forward.
+bool left_to_torch(const Arguments& a) {
+  auto unfit = [](const MaybeTensor& t) {
+    return present(t) &&
+           (t->unsafeGetTensorImpl()->has_symbolic_sizes_strides() || t->_fw_grad(/*level=*/0).defined());
+  };
+  return unfit(a.tensor(kInput)) || unfit(a.tensor(kWeight)) || unfit(a.maybe(kBias)) || transformed();
+}
+
 void rows_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   const Arguments a(*stack, kRowsCount);
-  const auto dtype = a.tensor(kInput).scalar_type();
-  const bool ours = is_derived(a, kRowsWide);
-  auto plain = [&](size_t i) { return !a.tensor(i).unsafeGetTensorImpl()->has_symbolic_sizes_strides(); };
-  if (ours) widen(a, kRowsWide);
-  if (ours && plain(kInput) && plain(kWeight) && !transformed()) {
+  const bool ours = is_derived(a);
+  if (ours && !left_to_torch(a)) {
     const at::Tensor &input = a.tensor(kInput), &weight = a.tensor(kWeight);
     stack->push_back(Rows::apply(input, weight, a.maybe(kBias), op, a, stack));
-  } else {
-    op.redispatchBoxed(torchs_autograd(keys), stack);
+    return;
   }
+  const auto dtype = a.tensor(kInput).scalar_type();
+  if (ours) {  // in float32 even so, by an operator that has a derivative
+    for (const size_t i : {kInput, kWeight, kBias, kClasses})
+      if (const MaybeTensor t = a.maybe(i); present(t)) a[i] = t->to(at::kFloat);
+    a[kRowsWide] = at::kFloat;
+  }
+  op.redispatchBoxed(torchs_autograd(keys), stack);
   if (ours) a[0] = a.tensor(0).to(dtype);
 }
 
@@ -317,7 +344,6 @@ TORCH_LIBRARY_IMPL(torch_nn, PrivateUse1, m) {
 }
 
 TORCH_LIBRARY_IMPL(torch_nn, AutogradPrivateUse1, m) {
-  impl<chunked_derived>(m, "_linear_cross_entropy_batch_chunked");
   impl<rows_derived>(m, "_linear_cross_entropy_batch_chunked_no_reduction");
 }
 
