@@ -189,7 +189,7 @@ at::Tensor copy_from(const at::Tensor& self, const at::Tensor& dst, bool non_blo
 }
 
 template <bool relu>
-at::Tensor add(at::Tensor a, at::Tensor b, double scale, int64_t zero) {
+at::Tensor add(at::Tensor a, at::Tensor b, double scale, int64_t zero) {  // NOLINT: torch's signature
   TORCH_CHECK(a.qscheme() == at::kPerTensorAffine && b.qscheme() == at::kPerTensorAffine,
               "quantized::add: only per tensor quantization is supported");
   TORCH_CHECK(a.scalar_type() == b.scalar_type(), "quantized::add: expected tensors of one dtype, found ",

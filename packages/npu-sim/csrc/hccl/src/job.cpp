@@ -87,7 +87,7 @@ HcclResult check_operand(const char* call, const Operand& o, int device) {
 }  // namespace
 
 HcclResult enqueue_job(const std::shared_ptr<Communicator>& comm, const char* call, aclrtStream handle,
-                       std::vector<Line*> lines, std::vector<Operand> operands,
+                       const std::vector<Line*>& lines, std::vector<Operand> operands,
                        std::function<HcclResult()> run) {
   NPU_SIM_HCCL_TRY(comm->check_usable(call));
   std::shared_ptr<Stream> stream;

@@ -20,7 +20,7 @@ struct Operand {
 // Checks the communicator, the stream and the operands, and enqueues `run` on the stream, in its turn of
 // every line. `call` has static storage. Does not wait.
 HcclResult enqueue_job(const std::shared_ptr<Communicator>& comm, const char* call, aclrtStream stream,
-                       std::vector<Line*> lines, std::vector<Operand> operands,
+                       const std::vector<Line*>& lines, std::vector<Operand> operands,
                        std::function<HcclResult()> run);
 
 }  // namespace npu_sim::hccl

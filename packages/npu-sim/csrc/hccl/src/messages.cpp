@@ -77,7 +77,7 @@ HcclResult exchange(const char* call, const std::shared_ptr<Communicator>& comm,
     join(item.send ? &comm->sends[item.peer] : &comm->receives[item.peer]);
   }
   if (messages.empty()) return HCCL_SUCCESS;
-  return enqueue_job(comm, call, stream, std::move(lines), std::move(operands),
+  return enqueue_job(comm, call, stream, lines, std::move(operands),
                      [c = comm.get(), call, messages = std::move(messages)] {
                        std::vector<Message> moving = messages;
                        return run_messages(*c, call, moving);

@@ -1,6 +1,7 @@
 #include "npu_sim/graph.h"
 
 #include <atomic>
+#include <sstream>
 
 #include "execution.h"
 #include "npu_sim/device.h"
@@ -145,10 +146,12 @@ std::string Graph::describe_json() const {
     const std::string name = edge      ? std::string(kind_name(n)) + "_" + std::to_string(n.signal)
                              : *n.name ? n.name
                                        : kind_name(n);
-    text += std::string(i ? ",\n" : "\n") + "  {\"name\": \"" + name + "\", \"ph\": \"X\", \"pid\": \"model" +
-            model + "\", \"tid\": \"stream" + lane + "\", \"ts\": " + std::to_string(i) +
-            ", \"dur\": 1, \"args\": {\"Model Id\": " + model + ", \"Stream Id\": " + lane +
-            ", \"Task Id\": " + std::to_string(i) + ", \"Task Type\": \"" + kind_name(n) + "\"}}";
+    std::ostringstream row;
+    row << (i ? ",\n" : "\n") << R"(  {"name": ")" << name << R"(", "ph": "X", "pid": "model)" << model
+        << R"(", "tid": "stream)" << lane << R"(", "ts": )" << i << R"(, "dur": 1, "args": {"Model Id": )"
+        << model << R"(, "Stream Id": )" << lane << R"(, "Task Id": )" << i << R"(, "Task Type": ")"
+        << kind_name(n) << R"("}})";
+    text += row.str();
   }
   return text + "\n]\n";
 }

@@ -36,7 +36,7 @@ struct FlatTensor {
     return {reinterpret_cast<const int64_t*>(this + 1) + ndim, ndim};
   }
   std::span<const int64_t> storage() const {
-    return {reinterpret_cast<const int64_t*>(this + 1) + 2 * ndim, storage_ndim};
+    return {reinterpret_cast<const int64_t*>(this + 1) + size_t{2} * ndim, storage_ndim};
   }
   int64_t numel() const {
     int64_t n = 1;

@@ -29,7 +29,7 @@ struct Dims {
   Dims() {}
   Dims(const Dims& o) { assign(o.v, o.n); }
   Dims& operator=(const Dims& o) {
-    assign(o.v, o.n);
+    if (this != &o) assign(o.v, o.n);
     return *this;
   }
   void assign(const int64_t* p, uint64_t count) {
