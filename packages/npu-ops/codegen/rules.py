@@ -398,6 +398,7 @@ SHAPE_HEADERS: dict[str, tuple[str, ...]] = {"gradient": ("losses.h",)}
 CHECKS: dict[str, str] = {
     "matrices": "two matrices have one dtype",
     "alike": "two tensors, or three, have one dtype",
+    "held": "a tensor of integers holds each whole number that is there",
     "castable": "a given result's dtype holds what becomes of a tensor, unless the caller named one",
 }
 

@@ -5,7 +5,9 @@ namespace npu::ops {
 
 at::Tensor Call::to_device(const at::Tensor& host, c10::ScalarType dtype) {
   at::Tensor r = ops::empty({}, dtype == c10::ScalarType::Undefined ? host.scalar_type() : dtype);
-  fill_value(r, host_scalar(host));
+  // Whole numbers wrap in narrower integers, as torch's do; CANN refuses what does not fit.
+  const bool wraps = c10::isIntegralType(r.scalar_type(), false) && r.scalar_type() != host.scalar_type();
+  fill_value(r, host_scalar(wraps ? host.to(r.scalar_type()) : host));
   return r;
 }
 

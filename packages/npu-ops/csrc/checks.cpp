@@ -30,4 +30,11 @@ void castable(const char*, const at::Tensor& a, const at::Tensor& out, std::opti
   if (out.defined() && !dtype) check_casts(a.scalar_type(), out.scalar_type());
 }
 
+void held(const char*, const at::Tensor& t, const std::optional<c10::Scalar>& a,
+          const std::optional<c10::Scalar>& b) {
+  if (!c10::isIntegralType(t.scalar_type(), /*includeBool=*/false)) return;
+  for (const auto* number : {&a, &b})
+    if (*number && (*number)->isIntegral(/*includeBool=*/false)) check_fits(t.scalar_type(), **number);
+}
+
 }  // namespace npu::ops::check

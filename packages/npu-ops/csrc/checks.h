@@ -4,6 +4,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Scalar.h>
 
 #include <optional>
 
@@ -23,5 +24,9 @@ void parameters(const char* op, const at::Tensor& input, const Optional& weight,
 // A given result's dtype holds what the operator makes of a tensor, where the caller names no dtype for it.
 void castable(const char* op, const at::Tensor& a, const at::Tensor& out,
               std::optional<c10::ScalarType> dtype = std::nullopt);
+
+// A tensor of integers holds each whole number that is there.
+void held(const char* op, const at::Tensor& t, const std::optional<c10::Scalar>& a,
+          const std::optional<c10::Scalar>& b = std::nullopt);
 
 }  // namespace npu::ops::check

@@ -141,7 +141,8 @@ at::Tensor bce_with_logits(const at::Tensor& self, const at::Tensor& target, con
       self.numel() == 0)
     return at::compositeexplicitautograd::binary_cross_entropy_with_logits(self, target, weight, pos_weight,
                                                                            reduction);
-  at::Tensor out = reduction == 0 ? empty_as(self, self.scalar_type()) : empty({}, self.scalar_type());
+  // The formula begins with the target, whose order in memory it keeps.
+  at::Tensor out = reduction == 0 ? empty_as(target, self.scalar_type()) : empty({}, self.scalar_type());
   launch<aclnnBinaryCrossEntropyWithLogits>(self, target, weight.value_or(at::Tensor()),
                                             pos_weight.value_or(at::Tensor()), reduction, out);
   return out;

@@ -15,11 +15,13 @@
 #include <ATen/ops/segment_reduce_native.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/library.h>
 
 #include <limits>
 
 #include "autocast.h"
+#include "dtypes.h"
 #include "tensors.h"
 
 namespace npu::ops {
@@ -69,6 +71,8 @@ struct Segments {
 
 at::Tensor by_offsets(ReductionType reduction, const at::Tensor& data, const at::Tensor& offsets,
                       int64_t axis, const Initial& initial) {
+  const c10::DeviceGuard guard(data.device());
+  check_dtype("segment_reduce", data, dtypes("bhfd"));
   const NoAutocast exact;
   const Segments s(data, offsets, axis);
   const double infinity = std::numeric_limits<double>::infinity();
@@ -97,6 +101,7 @@ at::Tensor by_offsets(ReductionType reduction, const at::Tensor& data, const at:
 at::Tensor by_offsets_backward(const at::Tensor& grad, const at::Tensor& output, const at::Tensor& data,
                                ReductionType reduction, const at::Tensor& offsets, int64_t axis,
                                const Initial& initial) {
+  const c10::DeviceGuard guard(data.device());
   const NoAutocast exact;
   const Segments s(data, offsets, axis);
   auto result = [&]() -> at::Tensor {

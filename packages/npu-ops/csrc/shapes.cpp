@@ -264,7 +264,8 @@ void arange::meta(const c10::Scalar& start, const c10::Scalar& end, const c10::S
     // In int64, since double loses the low bits of large bounds.
     TORCH_CHECK_VALUE(step.toLong() != 0, "step must be nonzero");
     int64_t sign = step.toLong() > 0 ? 1 : -1;
-    n = static_cast<double>((end.toLong() - start.toLong() + step.toLong() - sign) / step.toLong());
+    const int64_t count = (end.toLong() - start.toLong() + step.toLong() - sign) / step.toLong();
+    n = static_cast<double>(count);
   } else {
     n = std::ceil((end.toDouble() - start.toDouble()) / step.toDouble());
   }
@@ -392,6 +393,7 @@ void spread::meta(const at::Tensor& mask, const at::Tensor& t) {
               "masked_fill_ only supports boolean masks, but got mask with dtype ", mask.scalar_type());
   TORCH_CHECK(at::is_expandable_to(mask.sizes(), t.sizes()), "The size of the mask ", mask.sizes(),
               " does not broadcast to the size of the tensor ", t.sizes());
+  at::assert_no_partial_overlap(t, mask);
 }
 
 }  // namespace npu::ops::shape

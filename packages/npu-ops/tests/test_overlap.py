@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -189,3 +190,17 @@ def test_the_shape_that_normal_numbers_have_in_out_is_the_cpus(shape: tuple[int,
         assert npu == cpu
     half = torch.normal(numbers("npu", 2, 3), 0.0, out=torch.zeros(2, 3, dtype=torch.float16).npu())
     torch.testing.assert_close(half.float().cpu(), numbers("cpu", 2, 3), rtol=2e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t: t.index_put_((t[:2],), torch.tensor(1, device=t.device)),
+        lambda t: (b := t > 0)[1:].masked_fill_(b[:-1], True),
+    ],
+    ids=["index_put_", "masked_fill_"],
+)
+def test_places_to_write_to_that_share_memory_with_what_is_written_are_refused_as_on_the_cpu(write: Any) -> None:
+    for device in ("cpu", "npu"):
+        with pytest.raises(RuntimeError, match=r"written-to tensor|some elements of the input tensor"):
+            write(torch.tensor([0, 1, 1, 0], device=device))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -164,6 +165,38 @@ def test_narrow_integers_are_computed_in_wider_ones_and_come_back(name: str, x: 
     if not (x.numel() == 0 and name in ("max", "min")):
         alike(WIDENED[name], x)
     assert not list(torch.npu.fallback_report())
+
+
+#: Whole numbers that a narrow dtype does not hold: torch wraps those that stand for a tensor, and refuses the others.
+BESIDE: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
+    "rsub": lambda t, n: n - t,
+    "remainder": lambda t, n: t % n,
+    "rremainder": lambda t, n: n % t,
+    "gcd": lambda t, n: torch.gcd(t, torch.tensor(n)),
+    "lcm": lambda t, n: torch.lcm(t, torch.tensor(n)),
+    "maximum": lambda t, n: torch.maximum(t, torch.tensor(n)),
+    "add": lambda t, n: t + n,
+    "clamp": lambda t, n: t.clamp(max=n),
+    "clamp_min": lambda t, n: t.clamp_min(n),
+    "clamp_max_": lambda t, n: t.clone().clamp_max_(n),
+    "pow": lambda t, n: t**n,
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize(("dtype", "number"), [(torch.uint8, 300), (torch.int8, 300), (torch.int16, 65544)])
+def test_numbers_beside_narrow_integers_wrap_or_are_refused_as_on_the_cpu(
+    name: str, dtype: torch.dtype, number: int
+) -> None:
+    x = torch.tensor([100, 120, 7], dtype=dtype)
+    try:
+        wanted = BESIDE[name](x, number)
+    except RuntimeError as refused:
+        with pytest.raises(RuntimeError, match=re.escape(str(refused))):
+            BESIDE[name](x.npu(), number)
+    else:
+        assert torch.equal(BESIDE[name](x.npu(), number).cpu(), wanted)
+    assert (x.npu() + 1).tolist() == (x + 1).tolist()
 
 
 def test_the_ends_of_narrow_integers_wrap_as_on_the_cpu() -> None:

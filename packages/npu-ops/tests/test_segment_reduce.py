@@ -47,6 +47,23 @@ def test_no_segments_and_no_slices() -> None:
         assert not out.cpu().any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_segments_lie_on_their_own_device(dtype: torch.dtype) -> None:
+    for found, wanted in zip(
+        reduced("npu:1", NUMBERS.to(dtype), "mean", lengths=LENGTHS, initial=2.0),
+        reduced("cpu", NUMBERS.to(dtype), "mean", lengths=LENGTHS, initial=2.0),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, wanted, equal_nan=True)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.complex64])
+def test_numbers_that_are_not_real_are_refused_as_on_the_cpu(dtype: torch.dtype) -> None:
+    for device in ("cpu", "npu"):
+        with pytest.raises(NotImplementedError):
+            torch.segment_reduce(torch.ones(3, dtype=dtype, device=device), "sum", lengths=torch.tensor([3]).to(device))
+
+
 def test_lengths_that_do_not_add_up_are_refused() -> None:
     with pytest.raises(RuntimeError):
         torch.segment_reduce(torch.zeros(3).npu(), "sum", lengths=torch.tensor([1, 1]).npu())

@@ -90,3 +90,13 @@ def test_compiled_transforms_and_systems_are_the_eager_ones() -> None:
     compiled = torch.compile(f, backend="aot_eager")
     for found, expected in zip(compiled(x), f(x), strict=True):
         torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("other", ORDERS)
+def test_losses_of_every_element(order: str, other: str) -> None:
+    def loss() -> Tensor:
+        x, y = made(order, 3, 4, 5), made(other, 3, 4, 5).sigmoid()
+        return torch.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none")
+
+    foretold(loss)
