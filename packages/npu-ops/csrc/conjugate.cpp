@@ -28,7 +28,7 @@ at::Tensor signs(c10::ScalarType dtype, c10::Device device) {
   }
   const auto* impl = c10::impl::getDeviceGuardImpl(device.type());
   if (impl->isStreamCapturing(impl->getStream(device))) return {};
-  at::Tensor made = at::tensor({1.0, -1.0}, dtype).to(device);
+  at::Tensor made = at::tensor({1.0, -1.0}).to(dtype).to(device);  // none is made of Half on the host
   const std::lock_guard lock(*mutex);
   return all->try_emplace(here, std::move(made)).first->second;
 }

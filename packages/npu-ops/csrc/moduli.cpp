@@ -16,6 +16,7 @@
 #include <ATen/ops/le.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/ne.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/sub.h>
 #include <ATen/ops/view_as_real.h>
 #include <torch/library.h>
@@ -25,17 +26,26 @@
 
 namespace npu::ops {
 
+namespace {
+
 // The longer part times the root of 1 + ratio^2. The divisor is kept from 0 and from infinity.
-void moduli(const at::Tensor& parts, const at::Tensor& out) {
+std::pair<at::Tensor, at::Tensor> factors(const at::Tensor& parts) {
   using Limits = std::numeric_limits<double>;
   const auto [shorter, longer] = at::aminmax(parts, -1);
-  at::Tensor ratio = at::div(shorter, at::clamp(longer, Limits::min(), Limits::max())), result = out;
-  at::mul_out(result, ratio.mul_(ratio).add_(1).sqrt_(), longer);
+  at::Tensor ratio = at::div(shorter, at::clamp(longer, Limits::denorm_min(), Limits::max()));
+  return {ratio.mul_(ratio).add_(1).sqrt_(), longer};
+}
+
+}  // namespace
+
+void moduli(const at::Tensor& parts, const at::Tensor& out) {
+  const auto [root, longer] = factors(parts);
+  at::Tensor result = out;
+  at::mul_out(result, root, longer);
 }
 at::Tensor moduli(const at::Tensor& parts) {
-  at::Tensor out = at::empty(parts.sizes().slice(0, parts.dim() - 1), parts.options());
-  moduli(parts, out);
-  return out;
+  const auto [root, longer] = factors(parts);
+  return at::mul(root, longer);
 }
 
 namespace {
@@ -46,16 +56,28 @@ double largest(c10::ScalarType dtype) {
   return dtype == at::kFloat ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
 }
 
+// Whether vmap or grad sees to `t`; vmap has no rule for what writes to an output.
+bool transformed(const at::Tensor& t) {
+  using Key = c10::DispatchKey;
+  return t.key_set().has_any(c10::DispatchKeySet({Key::FuncTorchBatched, Key::FuncTorchGradWrapper}));
+}
+
 // |self - other| and |rtol other|.
 std::pair<at::Tensor, at::Tensor> distances(const at::Tensor& self, const at::Tensor& other, double rtol) {
   if (self.scalar_type() != at::kComplexDouble)
     return {at::abs(at::sub(self, other)), at::abs(at::mul(other, rtol))};
+  const at::Tensor bound = at::native::wrapped_scalar_tensor(rtol);
   at::DimVector sizes = at::infer_size_dimvector(self.sizes(), other.sizes()), both{2};
   both.append(sizes.begin(), sizes.end());
-  const at::Tensor numbers = at::empty(both, self.options());
-  at::Tensor difference = numbers[0], part = numbers[1];
-  at::sub_out(difference, self, other);
-  at::mul_out(part, other.expand(sizes), at::native::wrapped_scalar_tensor(rtol));
+  at::Tensor numbers;
+  if (transformed(self) || transformed(other)) {
+    numbers = at::stack({at::sub(self, other), at::mul(other.expand(sizes), bound)});
+  } else {  // one launch less
+    numbers = at::empty(both, self.options());
+    at::Tensor difference = numbers[0], part = numbers[1];
+    at::sub_out(difference, self, other);
+    at::mul_out(part, other.expand(sizes), bound);
+  }
   const at::Tensor sides = moduli(at::abs(at::view_as_real(numbers)));
   return {sides[0], sides[1]};
 }

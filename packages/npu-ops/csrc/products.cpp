@@ -92,6 +92,7 @@ void by_parts(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
 bool has_pairs(const at::Tensor& b) { return !b.is_conj() && (b.size(2) == 1 || b.stride(2) == 1); }
 
 at::Tensor complex_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& given) {
+  if (given.defined() && given.is_conj()) return complex_product(a.conj(), b.conj(), given.conj());
   at::Tensor out = given.defined() ? given : empty({a.size(0), a.size(1), b.size(2)}, a.scalar_type());
   if (out.numel() == 0 || a.size(2) == 0) {
     fill_value(out, 0);
@@ -126,7 +127,7 @@ bool added(Call& k, In self, const at::Tensor& product, Number given_beta, Numbe
   const c10::Scalar alpha = whole(given_alpha, product.scalar_type());
   at::Tensor out = k.out(0, 0);
   if (beta.equal(0)) {  // what `self` holds is not read then, NaN or not
-    device_copy(out, alpha.equal(1) ? product : at::mul(product, alpha));
+    out.copy_(alpha.equal(1) ? product : at::mul(product, alpha));  // which `out` may conjugate
   } else {
     at::add_out(out, beta.equal(1) ? self : at::mul(self, beta), product, alpha);
   }

@@ -40,6 +40,62 @@ def test_products_of_matrices_however_they_lie(one: str, other: str) -> None:
         close(torch.matmul(left, right, out=out), wanted)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("rows", "conjugated rows"), ("conjugated columns", "rows"), ("rows", "rows")]
+)
+def test_products_are_written_to_matrices_that_conjugate(one: str, other: str) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(3, 4, 5, dtype=torch.complex64), torch.randn(3, 5, 6, dtype=torch.complex64)
+    c = torch.randn(3, 4, 6, dtype=torch.complex64)
+
+    def found(device: str) -> list[Tensor]:
+        left, right, added = VIEWS[one](a.to(device)), VIEWS[other](b.to(device)), c.to(device)
+        calls: list[tuple[Callable[..., Tensor], tuple[Tensor, ...], dict[str, Any]]] = [
+            (torch.mm, (left[0], right[0]), {}),
+            (torch.bmm, (left, right), {}),
+            (torch.matmul, (left, right), {}),
+            (torch.mv, (left[0], right[0, :, 0]), {}),
+        ]
+        for scaled in ({}, {"beta": 0, "alpha": 1}, {"beta": 0, "alpha": 2j}, {"beta": 3j, "alpha": 1 - 2j}):
+            for self in (added, added.conj()):
+                calls.append((torch.addmm, (self[0], left[0], right[0]), scaled))
+                calls.append((torch.baddbmm, (self, left, right), scaled))
+                calls.append((torch.addbmm, (self[0], left, right), scaled))
+                calls.append((torch.addmv, (self[0, :, 0], left[0], right[0, :, 0]), scaled))
+        results = []
+        for f, args, given in calls:
+            written = torch.zeros_like(f(*args, **given))
+            f(*args, **given, out=written.conj())
+            results.append(written)
+        into = added.clone()
+        into.conj().baddbmm_(left, right, alpha=2j)
+        into[0].conj().addmm_(left[0], right[0], beta=2j)
+        return [*results, into]
+
+    for result, wanted in zip(found("npu"), found("cpu"), strict=True):
+        assert not wanted.is_conj()
+        close(result, wanted)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+@pytest.mark.parametrize("dtype", [torch.complex32, torch.complex64, torch.complex128], ids=str)
+def test_conjugated_numbers_are_read_as_on_the_cpu(dtype: torch.dtype) -> None:
+    z = torch.tensor([1 + 2j, 3 - 1j, complex(0, INF)]).to(dtype)
+    calls: list[Callable[[Tensor], Tensor]] = [
+        lambda t: t.conj().resolve_conj(),
+        lambda t: t.conj().clone(),
+        lambda t: t.conj().cpu().resolve_conj(),
+        lambda t: t.conj()[:2] + t[:2],
+        lambda t: torch.conj_physical(t),
+    ]
+    for f in calls:
+        found, wanted = f(z.npu()).cpu().resolve_conj(), f(z).resolve_conj()
+        assert torch.equal(torch.view_as_real(found), torch.view_as_real(wanted))
+    assert repr(z.npu().conj()).replace(", device='npu:0'", "") == repr(z.conj())
+    if dtype == torch.complex32:
+        torch.npu.reset_fallback_report()  # CANN adds none of these
+
+
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 5, 1), (4, 1, 6), (0, 3, 2), (2, 0, 3)])
 def test_products_of_thin_and_empty_matrices(sizes: tuple[int, int, int]) -> None:
     m, k, n = sizes
@@ -89,11 +145,30 @@ def test_close_numbers_that_want_a_gradient_have_none() -> None:
         torch.isclose(torch.ones(1).npu(), torch.ones(1).npu(), rtol=-1.0)
 
 
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64, torch.complex128], ids=str)
+def test_close_numbers_under_vmap_and_grad(dtype: torch.dtype) -> None:
+    x = torch.tensor([[1.0, 2.0, NAN], [INF, 0.0, 1.0]], dtype=dtype)
+
+    def distance(one: Tensor, other: Tensor) -> Tensor:
+        return (torch.isclose(one, other) * one.abs()).sum()
+
+    for f in (
+        torch.vmap(torch.func.grad(distance)),
+        torch.func.grad(lambda a, b: torch.vmap(distance)(a, b).sum()),
+        torch.vmap(distance),
+        torch.vmap(torch.isclose),
+        torch.vmap(torch.isclose, in_dims=(0, None)),
+    ):
+        for y in (x, x + 1):
+            torch.testing.assert_close(f(x.npu(), y.npu()).cpu(), f(x, y), equal_nan=True)
+
+
 def test_moduli_of_extreme_numbers() -> None:
-    parts = torch.tensor([0.0, 3e-160, -1e-310, 2.0, 1e160, -1e308, INF, NAN], dtype=torch.float64)
+    parts = torch.tensor([0.0, 3e-160, -1e-310, 5e-324, 2.5e-308, 2.0, 1e160, -1e308, INF, NAN], dtype=torch.float64)
     real, imag = torch.meshgrid(parts, parts, indexing="ij")
     z = torch.complex(real, imag)
-    torch.testing.assert_close(z.npu().abs().cpu(), z.abs(), rtol=1e-14, atol=1e-307, equal_nan=True)
+    torch.testing.assert_close(z.npu().abs().cpu(), z.abs(), rtol=1e-14, atol=1e-323, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64, torch.complex128], ids=str)
