@@ -2,6 +2,7 @@
 #include "matrices.h"
 
 #include <ATen/ops/abs.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
 #include <ATen/ops/div.h>
@@ -12,7 +13,6 @@
 #include <ATen/ops/logical_not.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/maximum.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
@@ -25,22 +25,29 @@
 
 namespace npu::ops {
 
-at::Tensor no_pivots(const at::Tensor& a) {
+at::Tensor sign_of(const at::Tensor& a) {
   const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
-  const at::Tensor sign = empty(batch, a.scalar_type()), logarithm = empty(batch, a.scalar_type());
-  launch<aclnnSlogdet>(a, sign, logarithm);
-  return at::eq(sign, 0);
+  at::Tensor sign = empty(batch, a.scalar_type());
+  launch<aclnnSlogdet>(a, sign, empty(batch, a.scalar_type()));
+  return sign;
 }
 
-// The logarithm of a zero beside an infinity is NaN, as that of NaN. Pivots are NaN where a matrix is, and
-// where infinities meet in a row or a column; each counts there as much as no finite numbers do.
-at::Tensor singular(const at::Tensor& a, const at::Tensor& none) {
+// Not by the logarithm: that of a zero beside an infinity is NaN, as that of NaN. A pivot is NaN where the
+// matrix is, and where infinities meet in a row or a column; each counts there for more than all finite
+// numbers do, and so does a sign.
+at::Tensor singular(const at::Tensor& a, const at::Tensor& sign) {
   constexpr double kOne = 0x1p60;
   const double most =
       a.scalar_type() == at::kDouble ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
   const at::Tensor count = at::nan_to_num(at::div(a, most), 2 * kOne, kOne, kOne);
-  const at::Tensor lines = at::maximum(at::sum(count, -1), at::sum(count, -2));
-  return at::lt(at::amax(lines, -1), 1.5 * kOne).logical_and_(none);
+  at::DimVector sizes(a.sizes());
+  sizes[sizes.size() - 2] = 2;
+  const at::Tensor lines = empty(sizes, a.scalar_type());
+  for (const int64_t dim : {0, 1}) {
+    at::Tensor sums = lines.select(-2, dim);
+    at::sum_out(sums, count, dim - 2);
+  }
+  return at::lt(at::addcmul(at::amax(lines, {-2, -1}), sign, sign, 2 * kOne), 1.5 * kOne);
 }
 
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {

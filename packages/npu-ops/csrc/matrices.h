@@ -10,12 +10,13 @@ namespace npu::ops {
 
 constexpr DtypeSet kMatrix = dtypes("f");
 
-// Whether each matrix of `a` has a zero or a NaN among its pivots, for which CANN's operators may end in an
-// error: bool, without the last two dimensions.
-at::Tensor no_pivots(const at::Tensor& a);
+// The sign of each matrix's determinant: 0 if a pivot is 0 or NaN. For those CANN's operators may end in an
+// error.
+at::Tensor sign_of(const at::Tensor& a);
 
-// Which of those have a zero: torch inverts and solves with the others.
-at::Tensor singular(const at::Tensor& a, const at::Tensor& none);
+// Which matrices have a 0 among their pivots, of those whose sign is 0; torch inverts and solves with the
+// others. bool.
+at::Tensor singular(const at::Tensor& a, const at::Tensor& sign);
 
 // `a` with the identity in place of the matrices that `bad` names.
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
