@@ -14,6 +14,7 @@
 
 #include "aclnn_ops.h"
 #include "call.h"
+#include "derivatives.h"
 #include "devices.h"
 #include "kernel.h"
 
@@ -128,10 +129,7 @@ Result derived(c10::DispatchKeySet keys, const at::Tensor& input, const at::Tens
   for (const at::Tensor& t : {input, hidden, state, defined(input_bias), defined(hidden_bias)})
     if (t.defined() && t._fw_grad(/*level=*/0).defined())
       return Parts(input, hidden, state, input_bias, hidden_bias);
-  // Ours stands in torch's place at this key; torch's own is still at the one for devices without a name.
-  const auto torchs = c10::DispatchKeySet(c10::DispatchKey::AutogradOther);
-  return Op::redispatch((keys & c10::after_autograd_keyset) | torchs, input, hidden, state, input_bias,
-                        hidden_bias);
+  return Op::redispatch(torchs_autograd(keys), input, hidden, state, input_bias, hidden_bias);
 }
 
 }  // namespace

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
+from opinfo import nothing_is_the_cpus
 from torch import Tensor
 
 aten = torch.ops.aten
@@ -14,11 +15,7 @@ X = torch.tensor([[-3.0, -1.5, -0.5, 0.25], [0.5, 1.5, 2.5, 9.0], [-9.0, 6.6, 7.
 ONE, ROWS = torch.tensor([0.5]), torch.tensor([0.5, 1.0, 0.3])
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_the_cpus() -> Iterator[None]:
-    torch.npu.reset_fallback_report()
-    yield
-    assert not list(torch.npu.fallback_report())
+_on_the_device = pytest.fixture(autouse=True)(nothing_is_the_cpus)
 
 
 def on(device: str, values: Any) -> Any:
