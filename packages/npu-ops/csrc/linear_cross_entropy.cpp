@@ -2,8 +2,8 @@
 // torch.nn.functional.linear_cross_entropy with options: a few rows at a time are multiplied and reduced, so
 // that the logits of a whole batch never exist. PyTorch's own takes 20 launches for each piece, and pieces
 // as small as the user likes; these take 8, and no piece is so small that it saves nothing. Halves are summed
-// in float32 and rounded once, gradients too. What is kept for the backward pass is never wider than the
-// operands are.
+// in float32. What is kept for the backward pass is no wider than the operands, unless it is small; gradients
+// are rounded once all the same where they are computed then.
 #include <ATen/FuncTorchTLS.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/Reduction.h>
@@ -116,15 +116,11 @@ Operands operands(const at::Tensor& input, const at::Tensor& weight, const at::T
   return o;
 }
 
-// The weights of the classes over those of all rows together, of which ignored ones have none: the mean is
-// then a sum. Returns a one, or NaN where no row counts.
-at::Tensor weigh_for_mean(Operands& o, bool weighted) {
+// The weight of all rows together, of which ignored ones have none.
+at::Tensor weight_of_rows(const Operands& o, bool weighted) {
   const at::Tensor counted = at::ne(o.target, o.ignored);
-  const at::Tensor total =
-      weighted ? at::sum(o.classes.index_select(0, at::where(counted, o.target, 0)).mul_(counted), o.wide)
-               : at::sum(counted, o.wide);
-  o.classes = o.classes.div(total);
-  return total.div(total);
+  return weighted ? at::sum(o.classes.index_select(0, at::where(counted, o.target, 0)).mul_(counted), o.wide)
+                  : at::sum(counted, o.wide);
 }
 
 // A call's arguments on the stack, by the places that the schema gives them; their kernels are boxed, since
@@ -153,9 +149,7 @@ void pytorchs(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
 }
 
-// Arguments of _linear_cross_entropy_batch_chunked, whose derivative is PyTorch's: it multiplies what the
-// forward pass has computed by the gradient of the loss; those of the other operator are the first five of
-// them.
+// Arguments of _linear_cross_entropy_batch_chunked; those of the other operator are the first five of them.
 enum : size_t { kInput, kWeight, kTarget, kBias, kClasses, kReduction, kIgnored, kSmoothing, kChunk };
 constexpr size_t kWide = 10, kOfInput = 12, kOfWeight = 13, kOfBias = 14, kChunkedCount = 15;
 enum : size_t { kRowsIgnored = 5, kRowsChunk, kRowsPolicy, kRowsWide, kRowsCount };
@@ -184,8 +178,8 @@ void chunked(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Sta
   if (!o.input.defined()) return pytorchs(op, stack);
   const NoAutocast exact;
   const bool whole = o.rows >= o.batch();  // in one piece the loss divides by itself
-  at::Tensor one =
-      mean && !whole ? weigh_for_mean(o, present(a.maybe(kClasses))) : at::full({}, 1, o.weight.options());
+  const at::Tensor one = at::full({}, 1, o.weight.options());
+  const at::Tensor rows = mean && !whole ? weight_of_rows(o, present(a.maybe(kClasses))) : at::Tensor();
   const auto reduce = mean && whole ? at::Reduction::Mean : at::Reduction::Sum;
   at::Tensor loss;
   o.pieces([&](int64_t from, int64_t size) {
@@ -193,16 +187,13 @@ void chunked(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit::Sta
     const auto [part, total] = at::nll_loss_forward(logs, y, o.classes, reduce, o.ignored);
     loss.defined() ? loss.add_(part) : loss = part;
     if (grads.none()) return;
-    const at::Tensor back = at::nll_loss_backward(one, logs, y, o.classes, reduce, o.ignored, total);
-    grads.add(o, from, x, at::_log_softmax_backward_data(back, logs, 1, o.wide));
-    if (mean && whole) one = total.div(total);
+    const at::Tensor back =
+        at::nll_loss_backward(one, logs, y, o.classes, at::Reduction::Sum, o.ignored, total);
+    at::Tensor grad = at::_log_softmax_backward_data(back, logs, 1, o.wide);
+    if (mean) grad.div_(whole ? total : rows);  // by 0 if no row counts: that is no number
+    grads.add(o, from, x, grad);
   });
-  if (mean) {  // NaN where no row counts, whose own gradients are 0
-    if (!whole) loss = loss.mul_(one);
-    if (grads.of_input) grads.input.mul_(one.to(input.scalar_type()));
-    if (grads.of_weight) grads.weight.mul_(one);
-    if (grads.of_bias) grads.bias.mul_(one);
-  }
+  if (mean && !whole) loss.div_(rows);
   auto given = [&](const at::Tensor& t, at::IntArrayRef none) {
     return t.defined() ? t.to(input.scalar_type()) : at::empty(none, input.options());
   };
@@ -230,10 +221,37 @@ void chunked_rows(const c10::OperatorHandle& op, c10::DispatchKeySet, torch::jit
 
 bool derived(const MaybeTensor& t) { return present(t) && t->requires_grad() && at::GradMode::is_enabled(); }
 
-bool is_derived(const Arguments& a) {
+bool is_derived(const Arguments& a, size_t wide) {
   return (derived(a.tensor(kInput)) || derived(a.tensor(kWeight)) || derived(a.maybe(kBias))) &&
          taken(a.tensor(kInput), a.tensor(kWeight), a.tensor(kTarget), a.maybe(kBias), a.maybe(kClasses),
-               a.dtype(kRowsWide));
+               a.dtype(wide));
+}
+
+bool symbolic(const at::Tensor& t) { return t.unsafeGetTensorImpl()->has_symbolic_sizes_strides(); }
+
+// PyTorch's own derivative in float32, between conversions that have one.
+void in_float32(const c10::OperatorHandle& op, c10::DispatchKeySet keys, const Arguments& a, size_t wide,
+                torch::jit::Stack* stack) {
+  const auto dtype = a.tensor(kInput).scalar_type();
+  for (const size_t i : {kInput, kWeight, kBias, kClasses})
+    if (const MaybeTensor t = a.maybe(i); present(t)) a[i] = t->to(at::kFloat);
+  a[wide] = at::kFloat;
+  op.redispatchBoxed(torchs_autograd(keys), stack);
+  a[0] = a.tensor(0).to(dtype);
+}
+
+// PyTorch's derivative, which multiplies what the forward pass has kept by the gradient of the loss.
+// Gradients of halves are kept in float32 and rounded after that, unless they are large: then memory matters
+// more than a second rounding, and they are kept as PyTorch keeps them.
+void chunked_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
+  const Arguments a(*stack, kChunkedCount);
+  const at::Tensor &input = a.tensor(kInput), &weight = a.tensor(kWeight);
+  const bool few = !symbolic(input) && !symbolic(weight) &&
+                   (input.numel() + weight.numel()) * static_cast<int64_t>(sizeof(float)) <= kSmall;
+  if (few && input.scalar_type() != at::kFloat && is_derived(a, kWide))
+    in_float32(op, keys, a, kWide, stack);
+  else
+    op.redispatchBoxed(torchs_autograd(keys), stack);
 }
 
 // The losses of rows, whose gradients are computed when those of the losses are known: from the logits once
@@ -307,28 +325,21 @@ bool transformed() {
 // numbers, torch.func, and derivatives forward.
 bool left_to_torch(const Arguments& a) {
   auto unfit = [](const MaybeTensor& t) {
-    return present(t) &&
-           (t->unsafeGetTensorImpl()->has_symbolic_sizes_strides() || t->_fw_grad(/*level=*/0).defined());
+    return present(t) && (symbolic(*t) || t->_fw_grad(/*level=*/0).defined());
   };
   return unfit(a.tensor(kInput)) || unfit(a.tensor(kWeight)) || unfit(a.maybe(kBias)) || transformed();
 }
 
 void rows_derived(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
   const Arguments a(*stack, kRowsCount);
-  const bool ours = is_derived(a);
-  if (ours && !left_to_torch(a)) {
+  if (!is_derived(a, kRowsWide)) {
+    op.redispatchBoxed(torchs_autograd(keys), stack);
+  } else if (left_to_torch(a)) {
+    in_float32(op, keys, a, kRowsWide, stack);
+  } else {
     const at::Tensor &input = a.tensor(kInput), &weight = a.tensor(kWeight);
     stack->push_back(Rows::apply(input, weight, a.maybe(kBias), op, a, stack));
-    return;
   }
-  const auto dtype = a.tensor(kInput).scalar_type();
-  if (ours) {  // in float32 even so, by an operator that has a derivative
-    for (const size_t i : {kInput, kWeight, kBias, kClasses})
-      if (const MaybeTensor t = a.maybe(i); present(t)) a[i] = t->to(at::kFloat);
-    a[kRowsWide] = at::kFloat;
-  }
-  op.redispatchBoxed(torchs_autograd(keys), stack);
-  if (ours) a[0] = a.tensor(0).to(dtype);
 }
 
 template <c10::BoxedKernel::BoxedKernelFunction_withDispatchKeys* F>
@@ -344,6 +355,7 @@ TORCH_LIBRARY_IMPL(torch_nn, PrivateUse1, m) {
 }
 
 TORCH_LIBRARY_IMPL(torch_nn, AutogradPrivateUse1, m) {
+  impl<chunked_derived>(m, "_linear_cross_entropy_batch_chunked");
   impl<rows_derived>(m, "_linear_cross_entropy_batch_chunked_no_reduction");
 }
 

@@ -227,6 +227,13 @@ def test_what_is_kept_is_no_wider_than_the_operands(reduction: str, kept: int, d
     assert torch.npu.memory_allocated() - before <= kept * (w.nbytes + x.nbytes) + (1 << 16)
     del value
     assert torch.npu.memory_allocated() == before
+    value = F.linear_cross_entropy(x, w, target, reduction=reduction, options=Options(batch_chunk_size=32))
+    one, other = (t.detach().cpu().float().requires_grad_() for t in (x, w))
+    wanted = F.linear_cross_entropy(one, other, target.cpu(), reduction=reduction)
+    results, exact = (torch.autograd.grad(3 * v.sum(), of) for v, of in ((value, (x, w)), (wanted, (one, other))))
+    for found, want in zip(results, exact, strict=True):  # rounded before they are multiplied by 3, and after
+        rtol = 1e-4 if dtype == torch.float32 else 2 * torch.finfo(dtype).eps
+        torch.testing.assert_close(found.cpu().float(), want, rtol=rtol, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated")  # torch's own, when it makes the first of them
