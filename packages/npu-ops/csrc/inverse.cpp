@@ -51,14 +51,15 @@ struct inv_ex_op {
     check_soc(name, "inverts no matrices");
     const at::Tensor &out = k.out(0, 0), &info = k.out(1, 0);
     if (a.numel() == 0) return fill_value(info, 0);
-    // torch finds determinants by the pivots of the transpose of a contiguous matrix, inverses by its own; a
-    // zero that rounding leaves among these only ends in an error.
-    const at::Tensor sign = sign_of(a.is_contiguous() ? columns(a) : a), none = at::eq(sign, 0);
+    // torch finds determinants by the pivots of the transpose of a contiguous matrix, but inverses and
+    // solutions by its own; a zero that rounding leaves among these only ends in an error.
+    const at::Tensor own = a.is_contiguous() ? columns(a) : a;
+    const at::Tensor sign = sign_of(own), none = at::eq(sign, 0);
     launch<aclnnInverse>(without(a, none), out);
     at::Tensor result = out;
     result.masked_fill_(none.unsqueeze(-1).unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
     at::Tensor told = info;
-    told.copy_(singular(a, sign)).mul_(a.size(-1));
+    told.copy_(singular(own, sign)).mul_(a.size(-1));
     if (check) at::_linalg_check_errors(info, "linalg.inv_ex", a.dim() == 2);
   }
 };
@@ -180,8 +181,8 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
     x.zero_();
     info = at::zeros(batch, a.options().dtype(at::kInt));
   } else {
-    const at::Tensor bad = singular(a, sign_of(a)), safe = without(a, bad);
-    const at::Tensor found = solved(left ? safe : safe.transpose(-2, -1), rhs);
+    const at::Tensor bad = singular(rest.lu, sign_of(rest.lu));
+    const at::Tensor found = solved(left ? a : a.transpose(-2, -1), rhs);
     info = info_of(a, bad);
     at::where_out(x, bad.unsqueeze(-1).unsqueeze(-1),
                   at::native::wrapped_scalar_tensor(std::numeric_limits<double>::quiet_NaN()), found);

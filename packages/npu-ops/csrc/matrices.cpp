@@ -5,7 +5,6 @@
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
-#include <ATen/ops/div.h>
 #include <ATen/ops/eq.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_qr.h>
@@ -13,11 +12,10 @@
 #include <ATen/ops/logical_not.h>
 #include <ATen/ops/lt.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/mul.h>
 #include <ATen/ops/nan_to_num.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
-
-#include <limits>
 
 #include "aclnn_ops.h"
 #include "autocast.h"
@@ -34,20 +32,22 @@ at::Tensor sign_of(const at::Tensor& a) {
 
 // Not by the logarithm: that of a zero beside an infinity is NaN, as that of NaN. A pivot is NaN where the
 // matrix is, and where infinities meet in a row or a column; each counts there for more than all finite
-// numbers do, and so does a sign.
+// numbers do, and so does a sign. Infinities that do not meet may leave a NaN all the same, but no zero in a
+// matrix that has none with a large number in their place. The others are made so small that a quotient of
+// the two is zero as that of an infinity.
 at::Tensor singular(const at::Tensor& a, const at::Tensor& sign) {
-  constexpr double kOne = 0x1p60;
-  const double most =
-      a.scalar_type() == at::kDouble ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
-  const at::Tensor count = at::nan_to_num(at::div(a, most), 2 * kOne, kOne, kOne);
+  const double large = (a.scalar_type() == at::kDouble ? 0x1p1023 : 0x1p127) / 2;
+  const at::Tensor finite = at::nan_to_num(at::mul(a, 0x1p-32), 2 * large, large, large);
   at::DimVector sizes(a.sizes());
   sizes[sizes.size() - 2] = 2;
   const at::Tensor lines = empty(sizes, a.scalar_type());
   for (const int64_t dim : {0, 1}) {
     at::Tensor sums = lines.select(-2, dim);
-    at::sum_out(sums, count, dim - 2);
+    at::sum_out(sums, finite, dim - 2);
   }
-  return at::lt(at::addcmul(at::amax(lines, {-2, -1}), sign, sign, 2 * kOne), 1.5 * kOne);
+  at::Tensor most = at::amax(lines, {-2, -1});
+  for (const at::Tensor& one : {sign, sign_of(finite)}) most = at::addcmul(most, one, one, 2 * large);
+  return at::lt(most, 1.5 * large);
 }
 
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {

@@ -58,7 +58,7 @@ AT_MOST = {
     "product with a conjugated matrix": 2,
     "singular values": 2,
     "pseudoinverse": 18,
-    "inverse": 17,
+    "inverse": 19,
     "solution of a system": 20,
     "principal components": 24,
     "magnitudes": 12,

@@ -137,6 +137,8 @@ def test_singular_matrices_are_told_of_and_the_others_inverted() -> None:
         [[INF, 1.0], [1.0, 0.0]],
         [[-INF, 0.0, 0.0], [0.0, INF, 0.0], [0.0, 0.0, 0.0]],
         [[INF, 0.0], [0.0, 2.0]],
+        [[1.0, INF], [0.0, 1.0]],
+        [[1.0, 0.0], [INF, 1.0]],
         [[INF, INF], [INF, INF]],
         [[INF, INF], [1.0, 1.0]],
         [[1.0, INF], [1.0, -INF]],
@@ -173,6 +175,8 @@ def test_matrices_that_rounding_makes_singular_are_the_cpus() -> None:
         wanted = torch.linalg.inv_ex(one)[1].bool()
         assert 0 < wanted.sum() < len(a)
         assert torch.equal(torch.linalg.inv_ex(one.npu())[1].cpu().bool(), wanted)
+        wanted = torch.linalg.solve_ex(one, one)[1].bool()
+        assert torch.equal(torch.linalg.solve_ex(one.npu(), one.npu())[1].cpu().bool(), wanted)
 
 
 def test_pivots_of_many_swaps_and_of_copied_stand_ins() -> None:
