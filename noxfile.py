@@ -313,8 +313,7 @@ def sanitize(session: nox.Session) -> None:
     env = {**environment(), **prefix, "NPU_SANITIZE": kind}
     env["TSAN_OPTIONS"] = f"exitcode=66 suppressions={ROOT / 'tools' / 'thread.supp'}"
     env["ASAN_OPTIONS"] = "detect_leaks=0"  # what lives as long as its thread or the process is not freed, on purpose
-    sim = ("npu-sim/tests/machine/test_machine_cpp.py", "npu-sim/tests/hccl/test_hccl_cpp.py")
-    cpp = ("npu-core/tests/test_cpp.py::test_cpp", *sim)
+    cpp = ("npu-core/tests/test_cpp.py::test_cpp", "npu-sim/tests/test_cpp.py")
     session.run(python, "-m", "pytest", "--timeout=1800", *(str(ROOT / "packages" / p) for p in cpp), env=env)
     if trains:
         library = subprocess.check_output(["c++", "-print-file-name=libtsan.so"], text=True).strip()

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from acl_calls import Acl, AclError, Run, error_codes
 
 HERE = Path(__file__).parents[1]
+sys.path.append(str(HERE))  # for acl_calls, here and in the processes that `run` starts
+
+from acl_calls import Acl, AclError, Run, error_codes  # noqa: E402
 
 
 @pytest.fixture(scope="session")
