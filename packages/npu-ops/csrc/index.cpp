@@ -187,7 +187,7 @@ at::Tensor& index_put_impl(at::Tensor& self, const Indices& indices, const at::T
               " for the destination and ", values.scalar_type(), " for the source.");
   at::assert_no_internal_overlap(self);
   at::assert_no_overlap(self, values);
-  for (const std::optional<at::Tensor>& index : indices)
+  for (const std::optional<at::Tensor> index : indices)  // a list hands out copies
     if (index && index->defined() && index->device() == self.device()) at::assert_no_overlap(self, *index);
   if (!self.is_complex()) check_dtype("index_put_", self, dtypes("fhdilscu?b"));
   at::Tensor v = values;

@@ -54,12 +54,12 @@ struct inv_ex_op {
     // torch finds determinants by the pivots of the transpose of a contiguous matrix, but inverses and
     // solutions by its own; a zero that rounding leaves among these only ends in an error.
     const at::Tensor own = a.is_contiguous() ? columns(a) : a;
-    const at::Tensor sign = sign_of(own), none = at::eq(sign, 0);
+    const at::Tensor none = without_inverse(own);
     launch<aclnnInverse>(without(a, none), out);
     at::Tensor result = out;
     result.masked_fill_(none.unsqueeze(-1).unsqueeze(-1), std::numeric_limits<double>::quiet_NaN());
     at::Tensor told = info;
-    told.copy_(singular(own, sign)).mul_(a.size(-1));
+    told.copy_(singular(own, none)).mul_(a.size(-1));
     if (check) at::_linalg_check_errors(info, "linalg.inv_ex", a.dim() == 2);
   }
 };
@@ -181,7 +181,7 @@ Four solve_ex(const at::Tensor& a, const at::Tensor& b, bool left, bool check) {
     x.zero_();
     info = at::zeros(batch, a.options().dtype(at::kInt));
   } else {
-    const at::Tensor bad = singular(rest.lu, sign_of(rest.lu));
+    const at::Tensor bad = singular(rest.lu, without_inverse(rest.lu));
     const at::Tensor found = solved(left ? a : a.transpose(-2, -1), rhs);
     info = info_of(a, bad);
     at::where_out(x, bad.unsqueeze(-1).unsqueeze(-1),

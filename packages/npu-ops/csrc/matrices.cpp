@@ -2,7 +2,6 @@
 #include "matrices.h"
 
 #include <ATen/ops/abs.h>
-#include <ATen/ops/addcmul.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
 #include <ATen/ops/eq.h>
@@ -10,11 +9,7 @@
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/logical_not.h>
-#include <ATen/ops/lt.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/mul.h>
-#include <ATen/ops/nan_to_num.h>
-#include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 
 #include "aclnn_ops.h"
@@ -23,31 +18,16 @@
 
 namespace npu::ops {
 
-at::Tensor sign_of(const at::Tensor& a) {
+at::Tensor without_inverse(const at::Tensor& a) {
   const at::IntArrayRef batch = a.sizes().slice(0, a.dim() - 2);
-  at::Tensor sign = empty(batch, a.scalar_type());
+  const at::Tensor sign = empty(batch, a.scalar_type());
   launch<aclnnSlogdet>(a, sign, empty(batch, a.scalar_type()));
-  return sign;
+  return at::eq(sign, 0);
 }
 
-// Not by the logarithm: that of a zero beside an infinity is NaN, as that of NaN. A pivot is NaN where the
-// matrix is, and where infinities meet in a row or a column; each counts there for more than all finite
-// numbers do, and so does a sign. Infinities that do not meet may leave a NaN all the same, but no zero in a
-// matrix that has none with a large number in their place. The others are made so small that a quotient of
-// the two is zero as that of an infinity.
-at::Tensor singular(const at::Tensor& a, const at::Tensor& sign) {
-  const double large = (a.scalar_type() == at::kDouble ? 0x1p1023 : 0x1p127) / 2;
-  const at::Tensor finite = at::nan_to_num(at::mul(a, 0x1p-32), 2 * large, large, large);
-  at::DimVector sizes(a.sizes());
-  sizes[sizes.size() - 2] = 2;
-  const at::Tensor lines = empty(sizes, a.scalar_type());
-  for (const int64_t dim : {0, 1}) {
-    at::Tensor sums = lines.select(-2, dim);
-    at::sum_out(sums, finite, dim - 2);
-  }
-  at::Tensor most = at::amax(lines, {-2, -1});
-  for (const at::Tensor& one : {sign, sign_of(finite)}) most = at::addcmul(most, one, one, 2 * large);
-  return at::lt(most, 1.5 * large);
+at::Tensor singular(const at::Tensor& a, const at::Tensor& none) {
+  const at::Tensor most = at::amax(a, {-2, -1});
+  return none.logical_and(at::eq(most, most));
 }
 
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad) {

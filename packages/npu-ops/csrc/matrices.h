@@ -10,13 +10,13 @@ namespace npu::ops {
 
 constexpr DtypeSet kMatrix = dtypes("f");
 
-// The sign of each matrix's determinant: 0 if a pivot is 0 or NaN. For those CANN's operators may end in an
-// error.
-at::Tensor sign_of(const at::Tensor& a);
+// Which matrices have a pivot that is 0 or NaN, so that the sign of their determinant is 0. For those CANN's
+// operators may end in an error. bool.
+at::Tensor without_inverse(const at::Tensor& a);
 
-// Which matrices have a 0 among their pivots, of those whose sign is 0; torch inverts and solves with the
-// others. bool.
-at::Tensor singular(const at::Tensor& a, const at::Tensor& sign);
+// Which of those are singular: the ones that hold no NaN; torch inverts and solves with the others. Where
+// infinities leave a NaN among the pivots it does so too, which no determinant tells from a 0. bool.
+at::Tensor singular(const at::Tensor& a, const at::Tensor& none);
 
 // `a` with the identity in place of the matrices that `bad` names.
 at::Tensor without(const at::Tensor& a, const at::Tensor& bad);
